@@ -1,0 +1,32 @@
+/**
+ * Making foreign text safe to show. Text from agents, evaluators and repositories is data: it is stripped of control
+ * sequences and cut before it reaches a terminal, a table or a prompt.
+ */
+const ANSI = /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[@-Z\\-_])/g;
+const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
+
+export function stripAnsi(text: string): string {
+  return text.replace(ANSI, '');
+}
+
+/** One printable line of at most `limit` characters: no control characters, white space folded. */
+export function oneLine(text: string, limit = 200): string {
+  const flat = stripAnsi(text)
+    .replace(/[\t\r\n]+/g, ' ')
+    .replace(CONTROL, '')
+    .replace(/ {2,}/g, ' ')
+    .trim();
+  return cut(flat, limit);
+}
+
+/** Printable text that keeps its lines. */
+export function plainLines(text: string): string {
+  return stripAnsi(text).replace(/\r\n?/g, '\n').replace(CONTROL, '');
+}
+
+/** Cuts at `limit` characters, never inside a surrogate pair, and says so with an ellipsis. */
+export function cut(text: string, limit: number): string {
+  if (text.length <= limit) return text;
+  const end = /[\ud800-\udbff]/.test(text.charAt(limit - 2)) ? limit - 2 : limit - 1;
+  return `${text.slice(0, end)}…`;
+}

@@ -1,0 +1,70 @@
+/** Numbers for people: durations, sizes, metric values and changes, each with its unit. */
+export const MS_PER_MINUTE = 60_000;
+
+/** `0.8 s`, `41 s`, `12 min 5 s`, `3 h 20 min`, `2 d 4 h`. */
+export function formatSeconds(seconds: number): string {
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  if (seconds < 90) return `${Math.round(seconds)} s`;
+  const total = Math.round(seconds);
+  if (total < 3600) return `${Math.floor(total / 60)} min${total % 60 ? ` ${total % 60} s` : ''}`;
+  const minutes = Math.floor(total / 60);
+  if (minutes < 1440) return `${Math.floor(minutes / 60)} h${minutes % 60 ? ` ${minutes % 60} min` : ''}`;
+  const hours = Math.floor(minutes / 60);
+  return `${Math.floor(hours / 24)} d${hours % 24 ? ` ${hours % 24} h` : ''}`;
+}
+
+const SIZES = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
+
+export function formatBytes(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  while (Math.abs(value) >= 1024 && unit < SIZES.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  return `${unit === 0 ? value : value.toFixed(1)} ${SIZES[unit]}`;
+}
+
+/** A metric value for reading: up to six significant digits, no exponent between 1e-6 and 1e15, never rounded to 0. */
+export function formatValue(value: number): string {
+  if (value === 0) return '0';
+  if (Number.isInteger(value) && Math.abs(value) < 1e15) return String(value);
+  const size = Math.abs(value);
+  if (size < 1e-6 || size >= 1e15) return value.toExponential(5).replace(/\.?0+e/, 'e');
+  return String(Number(value.toPrecision(6)));
+}
+
+/** `-12.5 %`, `+0.3 %`, `±0 %`, or `n/a` where there is no percentage. */
+export function formatPercent(percent: number | null): string {
+  if (percent === null) return 'n/a';
+  const rounded = Math.abs(percent) >= 100 ? percent.toFixed(0) : percent.toFixed(1);
+  if (Number(rounded) === 0) return '±0 %';
+  return `${percent > 0 ? '+' : ''}${rounded} %`;
+}
+
+/** `p50_ms` is in ms, `size_bytes` in bytes, `pass_rate` in none: the unit that the metric's own name carries. */
+export function unitOfMetric(metric: string): string {
+  const last = metric.split('_').at(-1)?.toLowerCase() ?? '';
+  return METRIC_UNITS[last] ?? '';
+}
+
+const METRIC_UNITS: Readonly<Record<string, string>> = {
+  ns: 'ns',
+  us: 'µs',
+  ms: 'ms',
+  s: 's',
+  sec: 's',
+  seconds: 's',
+  minutes: 'min',
+  bytes: 'bytes',
+  kb: 'kB',
+  mb: 'MB',
+  gb: 'GB',
+  percent: '%',
+  pct: '%',
+};
+
+export function formatMetric(metric: string, value: number): string {
+  const unit = unitOfMetric(metric);
+  return unit ? `${formatValue(value)} ${unit}` : formatValue(value);
+}

@@ -1,0 +1,121 @@
+import type { Json } from '../core/json.js';
+import type { MeasuredSide } from '../core/measurement.js';
+import type { Direction } from '../core/metric.js';
+import type { MeasurementOutcome, Outcome, Verdict } from '../core/outcome.js';
+import type { CommandTrace } from '../process/types.js';
+
+/**
+ * The rows of an experiment's store. Times are milliseconds since 1970 (UTC); a number that was not measured is null.
+ */
+
+/** Where a trial stands. Every phase is written before its side effect; `settled` rows never change again. */
+export const TRIAL_PHASES = ['proposing', 'committing', 'measuring', 'judged', 'settled'] as const;
+export type TrialPhase = (typeof TRIAL_PHASES)[number];
+
+export interface TrialRow {
+  readonly id: number;
+  /** 0 = the baseline. Null for attempts that do not count (nothing changed, agent error, interrupted, re-baseline). */
+  readonly number: number | null;
+  readonly kind: 'baseline' | 'trial';
+  readonly phase: TrialPhase;
+  readonly sessionId: number;
+  /** Revision of the definitions it was judged by; numbers of different revisions are never compared. */
+  readonly revision: number;
+  readonly proposer: string;
+  /** The incumbent when the trial began. */
+  readonly incumbentCommit: string;
+  readonly candidateCommit: string | null;
+  readonly tree: string | null;
+  readonly parentCommit: string | null;
+  readonly commitEpochSeconds: number | null;
+  readonly commitMessage: string | null;
+  readonly description: string;
+  /** How often measuring was begun; a third start after two dead runners is a crash. */
+  readonly attempt: number;
+  readonly outcome: Outcome | null;
+  readonly verdict: Verdict | null;
+  /** The verdict in words with numbers. */
+  readonly reason: string;
+  readonly statistics: Json;
+  /** The candidate's value that the verdict used (median of its runs), in the metric's unit. */
+  readonly metric: number | null;
+  /** The incumbent's value it was compared with. */
+  readonly incumbentMetric: number | null;
+  readonly insertions: number | null;
+  readonly deletions: number | null;
+  readonly changedPaths: readonly string[];
+  /** What was noticed and did not decide: stray files left out, a line not rolled back. */
+  readonly notes: readonly string[];
+  readonly retryOf: number | null;
+  readonly proposeSeconds: number | null;
+  readonly startedAt: number;
+  readonly settledAt: number | null;
+}
+
+export interface MeasurementRow {
+  readonly id: number;
+  readonly trialId: number;
+  readonly attempt: number;
+  readonly side: MeasuredSide;
+  readonly commit: string;
+  readonly state: 'running' | 'done' | 'dropped';
+  readonly outcome: MeasurementOutcome | null;
+  readonly metric: number | null;
+  readonly secondary: Readonly<Record<string, number>>;
+  readonly reason: string;
+  readonly wallSeconds: number | null;
+  readonly cpuSeconds: number | null;
+  readonly peakMemoryBytes: number | null;
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  readonly containment: string | null;
+  readonly swept: number | null;
+  readonly logPath: string;
+  readonly trace: CommandTrace;
+  readonly startedAt: number;
+}
+
+/** One run of the loop from start to stop reason; a restart after a crash goes on with the same session. */
+export interface SessionRow {
+  readonly id: number;
+  readonly startedAt: number;
+  readonly endedAt: number | null;
+  /** Typed stop reason, null while running (or after the runner died). */
+  readonly stopReason: string | null;
+  readonly stopDetail: string;
+  readonly crashStreak: number;
+  readonly idleStreak: number;
+  /** Numbered trials settled in this session. */
+  readonly trials: number;
+  /** Time the session was alive, in seconds, over all its restarts. */
+  readonly activeSeconds: number;
+}
+
+/** What the results file of the original recorded, kept verbatim: never counted or compared. */
+export interface ImportedRow {
+  readonly line: string;
+}
+
+/** What an experiment measures; fixed per revision of its definitions. */
+export interface RevisionRow {
+  readonly revision: number;
+  readonly hash: string;
+  readonly metric: string;
+  readonly direction: Direction;
+  readonly createdAt: number;
+}
+
+/** Aggregates over the whole history, read in constant time however long it is. */
+export interface Totals {
+  readonly trials: number;
+  readonly kept: number;
+  readonly discarded: number;
+  readonly crashed: number;
+  readonly uncounted: number;
+  /** The baseline's value under the newest revision. */
+  readonly baselineMetric: number | null;
+  /** The incumbent's own value under the newest revision: the value of the code at the incumbent, not the luckiest. */
+  readonly incumbentMetric: number | null;
+  readonly incumbentTrial: number | null;
+  readonly lastSettledAt: number | null;
+}

@@ -1,0 +1,27 @@
+import { defineConfig } from 'vitest/config';
+
+// Projects by cost: `unit` is pure, `contract` runs one port against its real part, `integration` drives several,
+// `e2e` starts the built command. `soak` is the slow battery and runs only when asked for.
+const project = (name: string, extra: Record<string, unknown> = {}) => ({
+  test: {
+    name,
+    include: [`test/${name}/**/*.test.ts`],
+    pool: 'forks' as const,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    setupFiles: ['test/helpers/setup.ts'],
+    ...extra,
+  },
+});
+
+export default defineConfig({
+  test: {
+    projects: [
+      project('unit'),
+      project('contract'),
+      project('integration'),
+      project('e2e'),
+      project('soak', { testTimeout: 3_600_000, fileParallelism: false }),
+    ],
+  },
+});
