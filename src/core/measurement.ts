@@ -1,7 +1,10 @@
 import type { MeasurementOutcome } from './outcome.js';
 
-/** Whose code a measurement ran: the commit being tried, the best kept commit, or a deliberately broken target. */
-export type MeasuredSide = 'candidate' | 'incumbent' | 'sabotage';
+/**
+ * Whose code a measurement ran: the commit being tried, the best kept commit, a deliberately broken target, or a run
+ * whose numbers are thrown away.
+ */
+export type MeasuredSide = 'candidate' | 'incumbent' | 'sabotage' | 'warmup';
 
 /** One row of `items.jsonl`: a per-item value for paired statistics. */
 export interface MeasuredItem {

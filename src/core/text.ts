@@ -3,7 +3,7 @@
  * sequences and cut before it reaches a terminal, a table or a prompt.
  */
 const ANSI = /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[@-Z\\-_])/g;
-const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
+const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff]/g;
 
 export function stripAnsi(text: string): string {
   return text.replace(ANSI, '');
@@ -27,6 +27,7 @@ export function plainLines(text: string): string {
 /** Cuts at `limit` characters, never inside a surrogate pair, and says so with an ellipsis. */
 export function cut(text: string, limit: number): string {
   if (text.length <= limit) return text;
+  if (limit < 1) return '';
   const end = /[\ud800-\udbff]/.test(text.charAt(limit - 2)) ? limit - 2 : limit - 1;
   return `${text.slice(0, end)}…`;
 }

@@ -37,6 +37,7 @@ export function formatValue(value: number): string {
 /** `-12.5 %`, `+0.3 %`, `±0 %`, or `n/a` where there is no percentage. */
 export function formatPercent(percent: number | null): string {
   if (percent === null) return 'n/a';
+  if (Math.abs(percent) >= 1e6) return `${percent > 0 ? '+' : ''}${percent.toExponential(1)} %`;
   const rounded = Math.abs(percent) >= 100 ? percent.toFixed(0) : percent.toFixed(1);
   if (Number(rounded) === 0) return '±0 %';
   return `${percent > 0 ? '+' : ''}${rounded} %`;
@@ -45,7 +46,7 @@ export function formatPercent(percent: number | null): string {
 /** `p50_ms` is in ms, `size_bytes` in bytes, `pass_rate` in none: the unit that the metric's own name carries. */
 export function unitOfMetric(metric: string): string {
   const last = metric.split('_').at(-1)?.toLowerCase() ?? '';
-  return METRIC_UNITS[last] ?? '';
+  return Object.hasOwn(METRIC_UNITS, last) ? (METRIC_UNITS[last] ?? '') : '';
 }
 
 const METRIC_UNITS: Readonly<Record<string, string>> = {

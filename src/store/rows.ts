@@ -12,6 +12,12 @@ import type { CommandTrace } from '../process/types.js';
 export const TRIAL_PHASES = ['proposing', 'committing', 'measuring', 'judged', 'settled'] as const;
 export type TrialPhase = (typeof TRIAL_PHASES)[number];
 
+/** A candidate that is refused unmeasured. */
+export interface Ruling {
+  readonly outcome: Extract<Outcome, 'out_of_scope' | 'tampered' | 'duplicate'>;
+  readonly reason: string;
+}
+
 export interface TrialRow {
   readonly id: number;
   /** 0 = the baseline. Null for attempts that do not count (nothing changed, agent error, interrupted, re-baseline). */
@@ -29,6 +35,8 @@ export interface TrialRow {
   readonly parentCommit: string | null;
   readonly commitEpochSeconds: number | null;
   readonly commitMessage: string | null;
+  /** What is already decided before any measurement, null when the gate is to decide. */
+  readonly ruling: Ruling | null;
   readonly description: string;
   /** How often measuring was begun; a third start after two dead runners is a crash. */
   readonly attempt: number;
@@ -46,7 +54,13 @@ export interface TrialRow {
   readonly changedPaths: readonly string[];
   /** What was noticed and did not decide: stray files left out, a line not rolled back. */
   readonly notes: readonly string[];
+  /** What the evaluator left for the next proposal; untrusted text. */
+  readonly feedback: string | null;
+  /** Last lines of the output when the candidate crashed or a check failed; untrusted text. */
+  readonly crashTail: string | null;
   readonly retryOf: number | null;
+  /** The proposer's child process, so that it can be ended after the runner died. */
+  readonly trace: CommandTrace;
   readonly proposeSeconds: number | null;
   readonly startedAt: number;
   readonly settledAt: number | null;
@@ -91,11 +105,6 @@ export interface SessionRow {
   readonly activeSeconds: number;
 }
 
-/** What the results file of the original recorded, kept verbatim: never counted or compared. */
-export interface ImportedRow {
-  readonly line: string;
-}
-
 /** What an experiment measures; fixed per revision of its definitions. */
 export interface RevisionRow {
   readonly revision: number;
@@ -117,5 +126,7 @@ export interface Totals {
   /** The incumbent's own value under the newest revision: the value of the code at the incumbent, not the luckiest. */
   readonly incumbentMetric: number | null;
   readonly incumbentTrial: number | null;
+  /** Counted trials since the last keep (or the baseline). */
+  readonly sinceKeep: number;
   readonly lastSettledAt: number | null;
 }
