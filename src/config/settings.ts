@@ -1,0 +1,156 @@
+/**
+ * From the lines of a config.cfg to the settings that the program uses: unknown keys and values that are not allowed
+ * become one error that names file, line, key and what is allowed. Pure.
+ */
+import type { Direction } from '../core/metric.js';
+import { type ConfigProblem, configError } from './config-error.js';
+import { explainInvalid, explainMissing, explainUnknown } from './explain.js';
+import type { ConfigLine } from './read-lines.js';
+import { CHECKS_SECTION, type ConfigOutput, configSchema } from './schema.js';
+
+type CamelCase<S extends string> = S extends `${infer Head}_${infer Tail}`
+  ? `${Head}${Capitalize<CamelCase<Tail>>}`
+  : S;
+type CamelKeys<T> = { readonly [K in keyof T as CamelCase<K & string>]: T[K] };
+type Section<K extends keyof ConfigOutput> = CamelKeys<ConfigOutput[K]>;
+
+/** Everything that an experiment's config.cfg says, with defaults filled in. Null = not given, and there is none. */
+export interface ExperimentSettings {
+  readonly target: readonly string[];
+  readonly evaluateCmd: string;
+  readonly metric: string;
+  readonly metricDirection: Direction;
+  /** As written; it compiles, perhaps after a `(?i)`. How it is matched is the evaluator's business. */
+  readonly metricGrep: string | null;
+  readonly metricPick: ConfigOutput['metric_pick'];
+  readonly timeBudgetMinutes: number;
+  readonly hardLimitMinutes: number;
+  readonly created: string | null;
+  readonly repository: string | null;
+  readonly repositoryRootCommit: string | null;
+  /** `explicit`: the file names the kind, it is not merely the default. */
+  readonly proposer: Section<'proposer'> & { readonly explicit: boolean };
+  readonly agent: Section<'agent'>;
+  readonly gate: Section<'gate'>;
+  readonly checks: readonly { readonly name: string; readonly command: string }[];
+  readonly limits: Section<'limits'>;
+  readonly workspace: Section<'workspace'>;
+  readonly protect: Section<'protect'>;
+  readonly retention: Section<'retention'>;
+}
+
+/** The kill comes at this multiple of the budget where no limit is given, as with the original. */
+const HARD_LIMIT_FACTOR = 2.5;
+
+/**
+ * @param path names the file in errors; nothing is read from it.
+ * @throws AppError config that lists all problems of the file.
+ */
+export function parseSettings(lines: readonly ConfigLine[], path: string): ExperimentSettings {
+  const problems: ConfigProblem[] = [];
+  const known = lines.filter((line) => {
+    const problem = explainUnknown(line);
+    if (problem) problems.push(problem);
+    return problem === null;
+  });
+  const { input, sources } = toInput(known);
+  const parsed = configSchema.safeParse(input);
+  if (parsed.success) {
+    problems.push(...contradictions(parsed.data, sources));
+  } else {
+    for (const issue of parsed.error.issues) {
+      const line = sources.get(issue.path.join('.'));
+      problems.push(line ? explainInvalid(line, issue.message) : explainMissing(String(issue.path.at(-1))));
+    }
+  }
+  const [problem, ...others] = problems;
+  if (problem) throw configError(path, [problem, ...others]);
+  if (!parsed.success) throw parsed.error;
+  return toSettings(parsed.data, sources);
+}
+
+/** Which line a value came from, by its path in the schema: `metric`, `gate.kind`, `checks.0.command`. */
+type Sources = ReadonlyMap<string, ConfigLine>;
+
+/** What the schema takes, from lines that it knows. */
+function toInput(lines: readonly ConfigLine[]): { input: Record<string, unknown>; sources: Sources } {
+  const top: Record<string, string> = {};
+  const sections: Record<string, Record<string, string>> = {};
+  const checks: { name: string; command: string }[] = [];
+  const sources = new Map<string, ConfigLine>();
+  for (const line of lines) {
+    const { section, key, value } = line;
+    if (section === CHECKS_SECTION) {
+      sources.set(`${CHECKS_SECTION}.${checks.length}.command`, line);
+      checks.push({ name: key, command: value });
+    } else {
+      sources.set(section === '' ? key : `${section}.${key}`, line);
+      if (section === '') top[key] = value;
+      else sections[section] = { ...sections[section], [key]: value };
+    }
+  }
+  return { input: { ...top, ...sections, [CHECKS_SECTION]: checks }, sources };
+}
+
+/** Values that are allowed each for itself but not together. */
+function contradictions(output: ConfigOutput, sources: Sources): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  const line = (path: string): number | null => sources.get(path)?.line ?? null;
+  const { hard_limit_minutes: hardLimit, time_budget_minutes: budget, agent } = output;
+  if (hardLimit !== null && hardLimit < budget) {
+    problems.push({
+      line: line('hard_limit_minutes'),
+      message: `hard_limit_minutes = ${hardLimit} is less than time_budget_minutes = ${budget}`,
+      hint: `allow at least the budget, or delete the line: ${HARD_LIMIT_FACTOR} x the budget is the default`,
+    });
+  }
+  if (agent.preset === 'command' && agent.command === null) {
+    problems.push({
+      line: line('agent.preset'),
+      message: 'preset = command in [agent] needs the key command',
+      hint: 'add to [agent]: command = <a command that reads the prompt from stdin>',
+    });
+  }
+  if (agent.command !== null && agent.preset !== null && agent.preset !== 'command') {
+    problems.push({
+      line: line('agent.command'),
+      message: `command in [agent] is never run with preset = ${agent.preset}`,
+      hint: 'set preset = command, or delete the command',
+    });
+  }
+  return problems;
+}
+
+function toSettings(output: ConfigOutput, sources: Sources): ExperimentSettings {
+  const { agent, hard_limit_minutes: hardLimit, time_budget_minutes: budget } = output;
+  return {
+    target: output.target,
+    evaluateCmd: output.evaluate_cmd,
+    metric: output.metric,
+    metricDirection: output.metric_direction,
+    metricGrep: output.metric_grep,
+    metricPick: output.metric_pick,
+    timeBudgetMinutes: budget,
+    hardLimitMinutes: hardLimit ?? budget * HARD_LIMIT_FACTOR,
+    created: output.created,
+    repository: output.repository,
+    repositoryRootCommit: output.repository_root_commit,
+    proposer: { ...camelKeys(output.proposer), explicit: sources.has('proposer.kind') },
+    agent: camelKeys({ ...agent, preset: agent.preset ?? (agent.command === null ? null : 'command') }),
+    gate: camelKeys(output.gate),
+    checks: output.checks,
+    limits: camelKeys(output.limits),
+    workspace: camelKeys(output.workspace),
+    protect: camelKeys(output.protect),
+    retention: camelKeys(output.retention),
+  };
+}
+
+function camelKeys<T extends object>(section: T): CamelKeys<T> {
+  const entries = Object.entries(section).map(([key, value]) => [toCamelCase(key), value]);
+  return Object.fromEntries(entries) as CamelKeys<T>;
+}
+
+function toCamelCase(key: string): string {
+  return key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
