@@ -1,0 +1,22 @@
+/**
+ * The environment of commands that we start: the operator's own, without what would change their meaning (git
+ * variables of a surrounding hook, service and agent plumbing).
+ */
+const REMOVED =
+  /^(GIT_(DIR|WORK_TREE|INDEX_FILE|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES|COMMON_DIR|PREFIX|NAMESPACE|CONFIG_PARAMETERS|CONFIG_COUNT|CONFIG_KEY_.*|CONFIG_VALUE_.*|EXEC_PATH|EDITOR|QUARANTINE_PATH)|NOTIFY_SOCKET|WATCHDOG_PID|WATCHDOG_USEC|INVOCATION_ID|LISTEN_(PID|FDS|FDNAMES)|JOURNAL_STREAM|CLAUDECODE)$/;
+
+export function baseEnvironment(ambient: NodeJS.ProcessEnv): Record<string, string> {
+  const kept: Record<string, string> = {};
+  for (const [name, value] of Object.entries(ambient)) {
+    if (value === undefined || REMOVED.test(name)) continue;
+    // Marks of an outer runner stay: it must find us. Other variables of ours describe the outer trial.
+    if (
+      name.startsWith('AUTORESEARCH_') &&
+      !name.startsWith('AUTORESEARCH_MARK_') &&
+      name !== 'AUTORESEARCH_CONTAINMENT'
+    )
+      continue;
+    kept[name] = value;
+  }
+  return kept;
+}
