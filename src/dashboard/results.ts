@@ -1,0 +1,220 @@
+/**
+ * The results of one experiment: the numbers that matter, the metric's course, and one line per trial, in the four
+ * formats. Returns text; prints and writes nothing.
+ */
+import type { Json } from '../core/json.js';
+import { formatExperimentName } from '../core/names.js';
+import { oneLine } from '../core/text.js';
+import { formatSeconds } from '../core/units.js';
+import type { TrialRow } from '../store/rows.js';
+import { metricChart } from './chart.js';
+import type { ExperimentView } from './experiment-view.js';
+import { csvDocument, type Format, finiteOrNull, jsonDocument, markdownTable, markdownText } from './formats.js';
+import { metricFormatter, metricText } from './metric-text.js';
+import { changePaint, changeText, statePaint, viewJson } from './overview.js';
+import { type Cell, type Column, palette, renderColumns, type TerminalStyle } from './terminal.js';
+import { trialJson } from './trial-json.js';
+import {
+  type TrialCellOptions,
+  trialCells,
+  trialChangePercent,
+  trialChangeText,
+  trialDescription,
+  trialResult,
+} from './trial-line.js';
+
+export interface Results {
+  readonly view: ExperimentView;
+  /** In the order they happened; maybe only the last ones. */
+  readonly trials: readonly TrialRow[];
+  /** Trials before the first of `trials`. */
+  readonly earlierTrials: number;
+  /** What measuring took per trial id, in seconds. */
+  readonly secondsByTrial: ReadonlyMap<number, number>;
+}
+
+/** The results as a document in `format`; `style` matters to the terminal only. */
+export function renderResults(results: Results, format: Format, style: TerminalStyle): string {
+  switch (format) {
+    case 'terminal':
+      return resultsTerminal(results, style);
+    case 'csv':
+      return resultsCsv(results);
+    case 'markdown':
+      return resultsMarkdown(results);
+    case 'json':
+      return resultsJson(results);
+  }
+}
+
+const COLUMNS: readonly Column[] = [
+  { header: 'TRIAL', align: 'left' },
+  { header: 'RESULT', align: 'left' },
+  { header: 'VALUE', align: 'right' },
+  { header: 'CHANGE', align: 'right' },
+  { header: 'TIME', align: 'right' },
+  { header: 'COMMIT', align: 'left' },
+  { header: 'DESCRIPTION', align: 'left', shrinkTo: 8 },
+];
+
+function resultsTerminal(results: Results, style: TerminalStyle): string {
+  const { view, trials } = results;
+  const tones = palette(style.colour);
+  const blocks = [headLines(view, style), metricChart(trials, view.metric, style)];
+  if (trials.length === 0) {
+    blocks.push([tones.faint('No trials yet.')]);
+  } else {
+    const values = trials.flatMap((trial) => trial.metric ?? []);
+    const options = { direction: view.direction, format: metricFormatter(view.metric, values), style };
+    const rows = trials.map((trial) => tableCells(trial, results.secondsByTrial.get(trial.id) ?? null, options));
+    blocks.push([...earlierNote(results).map(tones.faint), ...renderColumns(COLUMNS, rows, style)]);
+  }
+  return `${blocks
+    .filter((lines) => lines.length > 0)
+    .map((lines) => lines.join('\n'))
+    .join('\n\n')}\n`;
+}
+
+function tableCells(trial: TrialRow, seconds: number | null, options: TrialCellOptions): Cell[] {
+  const cells = trialCells(trial, seconds, options);
+  const commit = { text: shortCommit(trial.candidateCommit), paint: palette(options.style.colour).faint };
+  return [...cells.slice(0, -1), commit, ...cells.slice(-1)];
+}
+
+function earlierNote({ earlierTrials }: Results): string[] {
+  if (earlierTrials <= 0) return [];
+  const trials = earlierTrials === 1 ? '1 earlier trial' : `${earlierTrials} earlier trials`;
+  return [`${trials} not shown, --all shows ${earlierTrials === 1 ? 'it' : 'them'}`];
+}
+
+/** Seven characters, as git abbreviates. */
+export function shortCommit(commit: string | null): string {
+  return commit === null ? '' : oneLine(commit).slice(0, 7);
+}
+
+/** The experiment in a few lines: name and state, best against baseline, counts, time. */
+function headLines(view: ExperimentView, style: TerminalStyle): string[] {
+  const tones = palette(style.colour);
+  const name = formatExperimentName(view.name);
+  const measure = `${oneLine(view.metric, 60)}, ${view.direction} is better`;
+  const change = view.improved === null ? '' : (changePaint(view.improved, tones) ?? same)(changeText(view));
+  const since = view.sinceKeep > 0 ? `, ${view.sinceKeep} ago` : '';
+  const from = view.incumbentTrial === null ? '' : `trial ${view.incumbentTrial}${since}`;
+  const facts: [string, string][] = [
+    ['metric', measure],
+    ['baseline', metricText(view.metric, view.baseline)],
+    ['best', [tones.strong(metricText(view.metric, view.best)), change, tones.faint(from)].filter(Boolean).join('   ')],
+    ['trials', `${view.trials}: ${countsText(view)}`],
+    ...timeFact(view),
+    ...stopFact(view),
+  ];
+  const width = Math.max(...facts.map(([label]) => label.length));
+  return [
+    `${tones.strong(name)}   ${statePaint(view.state, tones)(view.state)}`,
+    '',
+    ...facts.map(([label, fact]) => `  ${tones.faint(label.padEnd(width))}  ${fact}`),
+    ...(view.runnerDied
+      ? ['', tones.warn('  The last runner ended without a word; the next run recovers and goes on.')]
+      : []),
+  ];
+}
+
+function same(text: string): string {
+  return text;
+}
+
+/** `9 kept, 96 discarded, 13 crashed`, and what is not among them. */
+export function countsText(view: ExperimentView): string {
+  const counts = `${view.kept} kept, ${view.discarded} discarded, ${view.crashed} crashed`;
+  const uncounted = view.uncounted > 0 ? `; ${view.uncounted} uncounted` : '';
+  const imported = view.imported > 0 ? `; ${view.imported} imported` : '';
+  return counts + uncounted + imported;
+}
+
+function timeFact(view: ExperimentView): [string, string][] {
+  const parts: string[] = [];
+  if (view.elapsedSeconds !== null) parts.push(formatSeconds(view.elapsedSeconds));
+  if (view.lastSignAt !== null) parts.push(`last sign of life ${agoText(view.lastSignAt, view.now)}`);
+  return parts.length === 0 ? [] : [['time', parts.join(', ')]];
+}
+
+function agoText(at: number, now: number): string {
+  const seconds = (now - at) / 1000;
+  return seconds < 1 ? 'just now' : `${formatSeconds(Math.round(seconds)).replace('.0 s', ' s')} ago`;
+}
+
+function stopFact(view: ExperimentView): [string, string][] {
+  if (view.state === 'running' || view.stopReason === null) return [];
+  return [['stopped', stopText(view.stopReason, view.stopDetail)]];
+}
+
+/** The stop reason in words: its detail where there is one, else its name. */
+export function stopText(reason: string, detail: string): string {
+  const words = oneLine(detail, 300);
+  return words === '' ? oneLine(reason.replaceAll('_', ' '), 100) : words;
+}
+
+const TRIAL_CSV_HEADER = [
+  'Trial',
+  'Verdict',
+  'Outcome',
+  'Value',
+  'Change (%)',
+  'Incumbent value',
+  'Seconds',
+  'Commit',
+  'Description',
+] as const;
+
+function resultsCsv({ trials, secondsByTrial }: Results): string {
+  const rows = trials.map((trial) => [
+    trial.number,
+    trial.verdict,
+    trial.outcome,
+    trial.metric,
+    trialChangePercent(trial),
+    trial.incumbentMetric,
+    secondsByTrial.get(trial.id) ?? null,
+    trial.candidateCommit,
+    trialDescription(trial),
+  ]);
+  return csvDocument(TRIAL_CSV_HEADER, rows);
+}
+
+function resultsMarkdown(results: Results): string {
+  const { view, trials, secondsByTrial } = results;
+  const change = view.improved === null ? '' : ` (${changeText(view)})`;
+  const facts = [
+    `- metric: ${markdownText(view.metric)}, ${view.direction} is better`,
+    `- baseline: ${markdownText(metricText(view.metric, view.baseline))}`,
+    `- best: ${markdownText(metricText(view.metric, view.best))}${change}`,
+    `- trials: ${view.trials}: ${countsText(view)}`,
+    `- status: ${view.state}`,
+  ];
+  const rows = trials.map((trial) => {
+    const seconds = secondsByTrial.get(trial.id);
+    return [
+      trial.number === null ? '-' : String(trial.number),
+      trialResult(trial),
+      metricText(view.metric, trial.metric),
+      trialChangeText(trial),
+      seconds === undefined ? '' : formatSeconds(seconds),
+      shortCommit(trial.candidateCommit),
+      trialDescription(trial),
+    ];
+  });
+  const heads = COLUMNS.map(({ header, align }) => ({
+    header: header.charAt(0) + header.slice(1).toLowerCase(),
+    align,
+  }));
+  const note = earlierNote(results).map((line) => `${line}\n\n`);
+  return `# ${formatExperimentName(view.name)}\n\n${facts.join('\n')}\n\n${note.join('')}${markdownTable(heads, rows)}`;
+}
+
+function resultsJson({ view, trials, earlierTrials, secondsByTrial }: Results): string {
+  const rows: Json[] = trials.map((trial) => ({
+    ...trialJson(trial),
+    seconds: finiteOrNull(secondsByTrial.get(trial.id) ?? null),
+  }));
+  return jsonDocument({ experiment: viewJson(view), earlierTrials, trials: rows });
+}

@@ -1,0 +1,95 @@
+/**
+ * The last words of a run: what was tried, what came of it, why it stopped, and the commands to go on with. Returns
+ * text; prints nothing.
+ */
+import { formatExperimentName } from '../core/names.js';
+import { formatSeconds } from '../core/units.js';
+import type { ExperimentView } from './experiment-view.js';
+import { metricText } from './metric-text.js';
+import { changePaint, changeText } from './overview.js';
+import { countsText, shortCommit, stopText } from './results.js';
+import { palette, type TerminalStyle, wrap } from './terminal.js';
+
+export interface SummaryInput {
+  readonly view: ExperimentView;
+  /** Numbered trials settled in this session. */
+  readonly counts: { readonly kept: number; readonly discarded: number; readonly crashed: number };
+  readonly stopReason: string;
+  readonly stopDetail: string;
+  readonly activeSeconds: number;
+  readonly incumbentCommit: string | null;
+  /** `autoresearch/<domain>/<name>`. */
+  readonly branch: string;
+  /** True when the user's own checkout already holds the incumbent: nothing needs to be merged. */
+  readonly inCheckout: boolean;
+}
+
+export function runSummary(input: SummaryInput, style: TerminalStyle): string {
+  const tones = palette(style.colour);
+  const label = (text: string) => `  ${tones.faint(text.padEnd(8))}  `;
+  const stopped = wrap(`Stopped: ${stopText(input.stopReason, input.stopDetail)}`, style.width);
+  const facts = [
+    `${label('this run')}${sessionText(input)}`,
+    ...(sessionTrials(input) === input.view.trials ? [] : [`${label('in all')}${allText(input.view)}`]),
+    `${label('metric')}${courseText(input.view, style)}`,
+  ];
+  const next = nextCommands(input);
+  const width = Math.max(...next.map(([command]) => command.length));
+  const commands = next.map(([command, what]) => {
+    const line = `  ${tones.accent(command.padEnd(width))}`;
+    return width + what.length + 4 <= style.width ? `${line}  ${tones.faint(what)}` : `  ${tones.accent(command)}`;
+  });
+  return `${[...stopped, '', ...facts, '', ...whereLines(input, style), ...commands].join('\n')}\n`;
+}
+
+function sessionTrials({ counts }: SummaryInput): number {
+  return counts.kept + counts.discarded + counts.crashed;
+}
+
+function allText(view: ExperimentView): string {
+  return `${trialsText(view.trials)}: ${countsText(view)}`;
+}
+
+function trialsText(trials: number): string {
+  return `${trials} ${trials === 1 ? 'trial' : 'trials'}`;
+}
+
+function sessionText(input: SummaryInput): string {
+  const { counts, activeSeconds } = input;
+  const tally = `${counts.kept} kept, ${counts.discarded} discarded, ${counts.crashed} crashed`;
+  return `${trialsText(sessionTrials(input))} in ${formatSeconds(activeSeconds)}: ${tally}`;
+}
+
+function courseText(view: ExperimentView, style: TerminalStyle): string {
+  const tones = palette(style.colour);
+  if (view.baseline === null || view.best === null) return 'nothing was measured';
+  const arrow = style.unicode ? '→' : '->';
+  const course = `${metricText(view.metric, view.baseline)} ${arrow} ${tones.strong(metricText(view.metric, view.best))}`;
+  const change = changeText(view);
+  const painted = changePaint(view.improved, tones)?.(change) ?? change;
+  return `${course}   ${painted}   ${tones.faint(`${view.direction} is better`)}`;
+}
+
+function whereLines({ view, incumbentCommit, branch, inCheckout }: SummaryInput, style: TerminalStyle): string[] {
+  if (incumbentCommit === null || view.improved === null) return [];
+  const commit = shortCommit(incumbentCommit);
+  const text = !view.improved
+    ? `Nothing beat the baseline: ${branch} still is ${commit}.`
+    : inCheckout
+      ? `The best code is checked out: ${commit}, trial ${view.incumbentTrial ?? '-'}.`
+      : `The best code is ${commit} on ${branch}, trial ${view.incumbentTrial ?? '-'}.`;
+  return [...wrap(text, style.width), ''];
+}
+
+function nextCommands({ view, branch, inCheckout }: SummaryInput): [string, string][] {
+  const of = `--experiment ${formatExperimentName(view.name)}`;
+  const commands: [string, string][] = [];
+  if (view.improved && !inCheckout) commands.push([`git merge ${branch}`, 'take it']);
+  if (view.improved) commands.push([`autoresearch diff ${of}`, 'all that was kept']);
+  commands.push(
+    [`autoresearch show ${view.incumbentTrial ?? 0} ${of}`, 'one trial and why'],
+    [`autoresearch results ${of}`, 'every trial'],
+    [`autoresearch logs ${of}`, 'the newest output'],
+  );
+  return commands;
+}
