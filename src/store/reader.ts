@@ -1,0 +1,212 @@
+import type { Json } from '../core/json.js';
+import { type Columns, measurementFromColumns, sessionFromColumns, trialFromColumns } from './codec.js';
+import { type Database, openForReading, type Statement, storeError } from './database.js';
+import type { MeasurementRow, RevisionRow, SessionRow, Totals, TrialRow } from './rows.js';
+
+/** Everything that can be asked of a store. Questions cost the same for ten trials and for a hundred thousand. */
+export class StoreReader {
+  protected readonly database: Database;
+  readonly path: string;
+  readonly #statements = new Map<string, Statement>();
+
+  constructor(database: Database, path: string) {
+    this.database = database;
+    this.path = path;
+  }
+
+  /** Null when the experiment has never run. */
+  static open(path: string): StoreReader | null {
+    const database = openForReading(path);
+    return database ? new StoreReader(database, path) : null;
+  }
+
+  close(): void {
+    this.database.close();
+  }
+
+  /** The newest `limit` settled trials, oldest first; with `counted` only those that have a number. */
+  recentTrials({ limit, counted = false }: { limit: number; counted?: boolean }): TrialRow[] {
+    const where = counted ? 'AND number IS NOT NULL' : '';
+    return this.all(`SELECT * FROM trials WHERE phase = 'settled' ${where} ORDER BY id DESC LIMIT ?`, limit)
+      .map(trialFromColumns)
+      .reverse();
+  }
+
+  /** Settled trials in order, one at a time: the memory stays flat. */
+  *eachTrial(): Generator<TrialRow> {
+    for (const row of this.statement("SELECT * FROM trials WHERE phase = 'settled' ORDER BY id").iterate()) {
+      yield trialFromColumns(row as Columns);
+    }
+  }
+
+  trialById(id: number): TrialRow | null {
+    const row = this.get('SELECT * FROM trials WHERE id = ?', id);
+    return row ? trialFromColumns(row) : null;
+  }
+
+  trialByNumber(number: number): TrialRow | null {
+    const row = this.get('SELECT * FROM trials WHERE number = ?', number);
+    return row ? trialFromColumns(row) : null;
+  }
+
+  /** The trial that is under way, or was when the runner died. There is at most one. */
+  openTrial(): TrialRow | null {
+    const row = this.get("SELECT * FROM trials WHERE phase != 'settled'");
+    return row ? trialFromColumns(row) : null;
+  }
+
+  nextTrialNumber(): number {
+    return Number(this.get('SELECT COALESCE(MAX(number), -1) + 1 AS next FROM trials')?.['next']);
+  }
+
+  measurementsOf(trialId: number): MeasurementRow[] {
+    return this.all('SELECT * FROM measurements WHERE trial_id = ? ORDER BY id', trialId).map(measurementFromColumns);
+  }
+
+  /** Wall seconds of all finished measurements per trial id, for the given trials. */
+  measuredSeconds(trials: readonly TrialRow[]): Map<number, number> {
+    const first = trials[0];
+    const last = trials.at(-1);
+    if (!first || !last) return new Map();
+    const rows = this.all(
+      'SELECT trial_id, SUM(wall_seconds) AS seconds FROM measurements WHERE trial_id BETWEEN ? AND ? AND wall_seconds IS NOT NULL GROUP BY trial_id',
+      first.id,
+      last.id,
+    );
+    return new Map(rows.map((row) => [Number(row['trial_id']), Number(row['seconds'])]));
+  }
+
+  runningMeasurements(): MeasurementRow[] {
+    return this.all("SELECT * FROM measurements WHERE state = 'running'").map(measurementFromColumns);
+  }
+
+  /** Finished measurements of the incumbent's code under a revision, newest first. */
+  incumbentValues(commit: string, revision: number): number[] {
+    const rows = this.all(
+      `SELECT m.metric FROM measurements m JOIN trials t ON t.id = m.trial_id
+        WHERE t.revision = ? AND m.commit_id = ? AND m.state = 'done' AND m.outcome = 'measured' AND m.side IN ('candidate', 'incumbent')
+          AND t.id >= (SELECT COALESCE(MAX(id), 0) FROM trials WHERE candidate_commit = ? AND revision = ? AND verdict = 'keep')
+        ORDER BY m.id DESC LIMIT 8`,
+      revision,
+      commit,
+      commit,
+      revision,
+    );
+    return rows.map((row) => Number(row['metric']));
+  }
+
+  /** The newest measured trial with this tree under this revision: measuring it again would tell nothing new. */
+  measuredTwin(tree: string, revision: number): TrialRow | null {
+    const row = this.get(
+      "SELECT * FROM trials WHERE tree = ? AND revision = ? AND phase = 'settled' AND outcome = 'measured' ORDER BY id DESC LIMIT 1",
+      tree,
+      revision,
+    );
+    return row ? trialFromColumns(row) : null;
+  }
+
+  /** The trial whose commit is the incumbent under the newest revision: the last keep, else its baseline. */
+  incumbentTrial(): TrialRow | null {
+    const row = this.get("SELECT * FROM trials WHERE verdict = 'keep' AND phase = 'settled' ORDER BY id DESC LIMIT 1");
+    return row ? trialFromColumns(row) : null;
+  }
+
+  /** The settled baseline of a revision. */
+  baseline(revision: number): TrialRow | null {
+    const row = this.get(
+      "SELECT * FROM trials WHERE kind = 'baseline' AND revision = ? AND verdict = 'keep' AND phase = 'settled' ORDER BY id DESC LIMIT 1",
+      revision,
+    );
+    return row ? trialFromColumns(row) : null;
+  }
+
+  newestRevision(): RevisionRow | null {
+    const row = this.get('SELECT * FROM revisions ORDER BY revision DESC LIMIT 1');
+    if (!row) return null;
+    return {
+      revision: Number(row['revision']),
+      hash: String(row['hash']),
+      metric: String(row['metric']),
+      direction: row['direction'] === 'higher' ? 'higher' : 'lower',
+      createdAt: Number(row['created_at']),
+    };
+  }
+
+  newestSession(): SessionRow | null {
+    const row = this.get('SELECT * FROM sessions ORDER BY id DESC LIMIT 1');
+    return row ? sessionFromColumns(row) : null;
+  }
+
+  totals(): Totals {
+    const counts = new Map(
+      this.all(
+        "SELECT verdict, COUNT(number) AS counted FROM trials WHERE phase = 'settled' AND kind = 'trial' GROUP BY verdict",
+      ).map((row) => [row['verdict'], Number(row['counted'])]),
+    );
+    const kept = counts.get('keep') ?? 0;
+    const discarded = counts.get('discard') ?? 0;
+    const crashed = counts.get('crash') ?? 0;
+    const revision = this.newestRevision()?.revision ?? 0;
+    const incumbent = this.incumbentTrial();
+    const current = incumbent?.revision === revision ? incumbent : null;
+    const last = this.get("SELECT MAX(id) AS id FROM trials WHERE phase = 'settled'");
+    const newest = last?.['id'] ? this.trialById(Number(last['id'])) : null;
+    return {
+      trials: kept + discarded + crashed,
+      kept,
+      discarded,
+      crashed,
+      uncounted: Number(
+        this.get("SELECT COUNT(*) AS n FROM trials WHERE phase = 'settled' AND number IS NULL AND kind = 'trial'")?.[
+          'n'
+        ],
+      ),
+      baselineMetric: this.baseline(revision)?.metric ?? null,
+      incumbentMetric: current?.metric ?? null,
+      incumbentTrial: incumbent?.number ?? null,
+      sinceKeep: this.#countedAfter(incumbent?.id ?? 0),
+      lastSettledAt: newest?.settledAt ?? null,
+    };
+  }
+
+  fact(key: string): Json | undefined {
+    const row = this.get('SELECT value FROM facts WHERE key = ?', key);
+    return row ? (JSON.parse(String(row['value'])) as Json) : undefined;
+  }
+
+  importedLines(): string[] {
+    return this.all('SELECT line FROM imported ORDER BY position').map((row) => String(row['line']));
+  }
+
+  #countedAfter(id: number): number {
+    const row = this.get(
+      "SELECT COUNT(number) AS n FROM trials WHERE id > ? AND kind = 'trial' AND phase = 'settled'",
+      id,
+    );
+    return Number(row?.['n']);
+  }
+
+  protected statement(sql: string): Statement {
+    const known = this.#statements.get(sql);
+    if (known) return known;
+    const prepared = this.database.prepare<unknown[]>(sql);
+    this.#statements.set(sql, prepared);
+    return prepared;
+  }
+
+  protected get(sql: string, ...parameters: (string | number | null)[]): Columns | undefined {
+    return this.guard(() => this.statement(sql).get(...parameters) as Columns | undefined);
+  }
+
+  protected all(sql: string, ...parameters: (string | number | null)[]): Columns[] {
+    return this.guard(() => this.statement(sql).all(...parameters) as Columns[]);
+  }
+
+  protected guard<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      throw storeError(this.path, error);
+    }
+  }
+}

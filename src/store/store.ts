@@ -1,0 +1,333 @@
+import type { Json } from '../core/json.js';
+import type { MeasuredSide, Measurement } from '../core/measurement.js';
+import type { Direction } from '../core/metric.js';
+import type { Outcome, Verdict } from '../core/outcome.js';
+import type { Containment, ProcessIdentity } from '../process/types.js';
+import { openForWriting } from './database.js';
+import { StoreReader } from './reader.js';
+import type { Ruling, SessionRow, TrialRow } from './rows.js';
+
+/** The fact that holds the proposer's snapshot. */
+export const PROPOSER_STATE = 'proposer_state';
+
+export interface TrialStart {
+  readonly kind: TrialRow['kind'];
+  readonly sessionId: number;
+  readonly revision: number;
+  readonly proposer: string;
+  readonly incumbentCommit: string;
+  readonly mark: string;
+  readonly retryOf: number | null;
+  readonly now: number;
+}
+
+export interface CandidateIntent {
+  /** Null for a baseline that takes no number (a later revision's). */
+  readonly number: number | null;
+  readonly tree: string;
+  readonly parent: string;
+  readonly epochSeconds: number;
+  readonly message: string;
+  /** The candidate where it is a commit already (made by a person, or the baseline itself). */
+  readonly existingCommit: string | null;
+  readonly ruling: Ruling | null;
+  readonly description: string;
+  readonly changedPaths: readonly string[];
+  readonly insertions: number | null;
+  readonly deletions: number | null;
+  readonly notes: readonly string[];
+  readonly proposeMs: number | null;
+  /** The proposer's state with this proposal pending, so that it can learn from the verdict after a restart. */
+  readonly proposerState: Json | undefined;
+}
+
+export interface Judgement {
+  readonly outcome: Outcome;
+  readonly verdict: Verdict | null;
+  readonly reason: string;
+  readonly statistics: Json;
+  readonly metric: number | null;
+  readonly incumbentMetric: number | null;
+  readonly feedback: string | null;
+  readonly crashTail: string | null;
+}
+
+export interface Settlement {
+  readonly notes: readonly string[];
+  readonly session: Pick<SessionRow, 'id' | 'crashStreak' | 'idleStreak' | 'trials'> & { readonly activeMs: number };
+  readonly proposerState: Json | undefined;
+  readonly now: number;
+}
+
+export interface MeasurementStart {
+  readonly trialId: number;
+  readonly attempt: number;
+  readonly side: MeasuredSide;
+  readonly commit: string;
+  readonly logPath: (id: number) => string;
+  readonly mark: string;
+  readonly now: number;
+}
+
+/**
+ * The experiment's memory, written by the one lock holder. Each method is one durable transaction and one legal step of
+ * a trial: proposing -> committing -> measuring -> judged -> settled.
+ */
+export class Store extends StoreReader {
+  /** Creates or migrates the store. Only the lock holder may call it. */
+  static create(path: string): Store {
+    return new Store(openForWriting(path), path);
+  }
+
+  beginTrial(start: TrialStart): TrialRow {
+    const id = this.#run(
+      `INSERT INTO trials (kind, phase, session_id, revision, proposer, incumbent_commit, mark, retry_of, started_at)
+       VALUES (?, 'proposing', ?, ?, ?, ?, ?, ?, ?)`,
+      start.kind,
+      start.sessionId,
+      start.revision,
+      start.proposer,
+      start.incumbentCommit,
+      start.mark,
+      start.retryOf,
+      start.now,
+    );
+    return this.#trial(id);
+  }
+
+  recordProposerProcess(trialId: number, identity: ProcessIdentity): void {
+    this.#run('UPDATE trials SET process = ? WHERE id = ?', JSON.stringify(identity), trialId);
+  }
+
+  /** The proposal is a tree now; everything that makes its commit the same sha again is on record. */
+  intendCommit(trialId: number, intent: CandidateIntent): TrialRow {
+    this.#transaction(() => {
+      this.#intend(trialId, intent);
+      if (intent.proposerState !== undefined) this.setFact(PROPOSER_STATE, intent.proposerState);
+    });
+    return this.#trial(trialId);
+  }
+
+  #intend(trialId: number, intent: CandidateIntent): void {
+    this.#run(
+      `UPDATE trials SET phase = 'committing', number = ?, tree = ?, parent_commit = ?, commit_epoch_seconds = ?,
+         commit_message = ?, candidate_commit = ?, ruling = ?, description = ?, changed_paths = ?, insertions = ?,
+         deletions = ?, notes = ?, propose_ms = ?
+       WHERE id = ? AND phase = 'proposing'`,
+      intent.number,
+      intent.tree,
+      intent.parent,
+      intent.epochSeconds,
+      intent.message,
+      intent.existingCommit,
+      JSON.stringify(intent.ruling),
+      intent.description,
+      JSON.stringify(intent.changedPaths),
+      intent.insertions,
+      intent.deletions,
+      JSON.stringify(intent.notes),
+      intent.proposeMs,
+      trialId,
+    );
+  }
+
+  /** The candidate commit is durable in git. */
+  recordCommit(trialId: number, commit: string): TrialRow {
+    this.#run(
+      "UPDATE trials SET phase = 'measuring', candidate_commit = ? WHERE id = ? AND phase = 'committing'",
+      commit,
+      trialId,
+    );
+    return this.#trial(trialId);
+  }
+
+  /** Counts a start of measuring: a candidate that kills the runner each time is found out by it. */
+  beginAttempt(trialId: number): TrialRow {
+    this.#run("UPDATE trials SET attempt = attempt + 1 WHERE id = ? AND phase = 'measuring'", trialId);
+    return this.#trial(trialId);
+  }
+
+  /** The run was stopped on purpose: the start does not count against the candidate, its measurements are void. */
+  suspendAttempt(trialId: number): void {
+    this.#transaction(() => {
+      this.dropMeasurements(trialId);
+      this.#run("UPDATE trials SET attempt = MAX(attempt - 1, 0) WHERE id = ? AND phase = 'measuring'", trialId);
+    });
+  }
+
+  judge(trialId: number, judgement: Judgement): TrialRow {
+    this.#run(
+      `UPDATE trials SET phase = 'judged', outcome = ?, verdict = ?, reason = ?, statistics = ?, metric = ?,
+         incumbent_metric = ?, feedback = ?, crash_tail = ? WHERE id = ? AND phase IN ('committing', 'measuring')`,
+      judgement.outcome,
+      judgement.verdict,
+      judgement.reason,
+      JSON.stringify(judgement.statistics),
+      judgement.metric,
+      judgement.incumbentMetric,
+      judgement.feedback,
+      judgement.crashTail,
+      trialId,
+    );
+    return this.#trial(trialId);
+  }
+
+  /** The last step of a judged trial: its row is final, the session and the proposer have learned from it. */
+  settle(trialId: number, settlement: Settlement): TrialRow {
+    return this.#transaction(() => {
+      this.#run(
+        "UPDATE trials SET phase = 'settled', notes = ?, settled_at = ? WHERE id = ? AND phase = 'judged'",
+        JSON.stringify(settlement.notes),
+        settlement.now,
+        trialId,
+      );
+      this.#recordSession(settlement);
+      return this.#trial(trialId);
+    });
+  }
+
+  /** Ends an attempt that does not count: it gives its number back and leaves no line in results.tsv. */
+  endUncounted(
+    trialId: number,
+    ending: Settlement & { readonly outcome: Outcome; readonly reason: string; readonly description: string },
+  ): TrialRow {
+    return this.#transaction(() => {
+      this.#run(
+        `UPDATE trials SET phase = 'settled', number = NULL, outcome = ?, reason = ?, notes = ?, settled_at = ?,
+           description = CASE WHEN description = '' THEN ? ELSE description END
+         WHERE id = ? AND phase IN ('proposing', 'committing', 'measuring')`,
+        ending.outcome,
+        ending.reason,
+        JSON.stringify(ending.notes),
+        ending.now,
+        ending.description,
+        trialId,
+      );
+      this.#recordSession(ending);
+      return this.#trial(trialId);
+    });
+  }
+
+  /** Records that a measurement is about to run, before it runs. Returns its id and log path. */
+  beginMeasurement(start: MeasurementStart): { id: number; logPath: string } {
+    return this.#transaction(() => {
+      const id = this.#run(
+        `INSERT INTO measurements (trial_id, attempt, side, commit_id, state, log_path, mark, started_at)
+         VALUES (?, ?, ?, ?, 'running', '', ?, ?)`,
+        start.trialId,
+        start.attempt,
+        start.side,
+        start.commit,
+        start.mark,
+        start.now,
+      );
+      const logPath = start.logPath(id);
+      this.#run('UPDATE measurements SET log_path = ? WHERE id = ?', logPath, id);
+      return { id, logPath };
+    });
+  }
+
+  recordMeasurementProcess(measurementId: number, identity: ProcessIdentity): void {
+    this.#run('UPDATE measurements SET process = ? WHERE id = ?', JSON.stringify(identity), measurementId);
+  }
+
+  finishMeasurement(measurement: Measurement, process: { containment: Containment; swept: number }): void {
+    this.#run(
+      `UPDATE measurements SET state = 'done', outcome = ?, metric = ?, secondary = ?, reason = ?, wall_seconds = ?,
+         cpu_seconds = ?, peak_memory_bytes = ?, exit_code = ?, signal = ?, containment = ?, swept = ? WHERE id = ? AND state = 'running'`,
+      measurement.outcome,
+      measurement.metric,
+      JSON.stringify(measurement.secondary),
+      measurement.reason,
+      measurement.wallSeconds,
+      measurement.cpuSeconds,
+      measurement.peakMemoryBytes,
+      measurement.exitCode,
+      measurement.signal,
+      process.containment,
+      process.swept,
+      measurement.id,
+    );
+  }
+
+  /** Half measurements of a runner that died, or was told to stop, count for nothing. */
+  dropMeasurements(trialId: number): void {
+    this.#run("UPDATE measurements SET state = 'dropped' WHERE trial_id = ? AND state != 'dropped'", trialId);
+  }
+
+  beginSession(now: number): SessionRow {
+    this.#run('INSERT INTO sessions (started_at) VALUES (?)', now);
+    return this.#session();
+  }
+
+  endSession(id: number, ending: { reason: string; detail: string; activeMs: number; now: number }): void {
+    this.#run(
+      'UPDATE sessions SET ended_at = ?, stop_reason = ?, stop_detail = ?, active_ms = ? WHERE id = ?',
+      ending.now,
+      ending.reason,
+      ending.detail,
+      Math.round(ending.activeMs),
+      id,
+    );
+  }
+
+  addRevision(revision: { hash: string; metric: string; direction: Direction; now: number }): number {
+    return this.#run(
+      'INSERT INTO revisions (hash, metric, direction, created_at) VALUES (?, ?, ?, ?)',
+      revision.hash,
+      revision.metric,
+      revision.direction,
+      revision.now,
+    );
+  }
+
+  setFact(key: string, value: Json): void {
+    this.#run(
+      'INSERT INTO facts (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
+      key,
+      JSON.stringify(value),
+    );
+  }
+
+  importLines(lines: readonly string[]): void {
+    this.#transaction(() => {
+      for (const [position, line] of lines.entries()) {
+        this.#run('INSERT INTO imported (position, line) VALUES (?, ?)', position, line);
+      }
+      this.setFact('imported', lines.length);
+    });
+  }
+
+  #recordSession({ session, proposerState }: Settlement): void {
+    this.#run(
+      'UPDATE sessions SET crash_streak = ?, idle_streak = ?, trials = ?, active_ms = ? WHERE id = ?',
+      session.crashStreak,
+      session.idleStreak,
+      session.trials,
+      Math.round(session.activeMs),
+      session.id,
+    );
+    if (proposerState !== undefined) this.setFact(PROPOSER_STATE, proposerState);
+  }
+
+  #trial(id: number): TrialRow {
+    const row = this.trialById(id);
+    if (!row) throw new Error(`trial row ${id} is gone from ${this.path}`);
+    return row;
+  }
+
+  #session(): SessionRow {
+    const row = this.newestSession();
+    if (!row) throw new Error(`no session in ${this.path}`);
+    return row;
+  }
+
+  #transaction<T>(work: () => T): T {
+    return this.guard(() => this.database.transaction(work).immediate());
+  }
+
+  /** Runs one statement that must touch exactly one row (or insert one); returns the inserted row's id. */
+  #run(sql: string, ...parameters: (string | number | null)[]): number {
+    return this.guard(() => Number(this.statement(sql).run(...parameters).lastInsertRowid));
+  }
+}
