@@ -1,0 +1,53 @@
+import { improvement, minEffectAmount, percentChange } from '../core/metric.js';
+import { formatMetric, formatPercent } from '../core/units.js';
+import type { Comparison, Evidence, GateStep } from './types.js';
+
+/** The one comparison of two numbers that all gates share, and its sentence. */
+export interface Judged {
+  readonly better: boolean;
+  readonly equal: boolean;
+  readonly sentence: string;
+}
+
+export function judgePair(comparison: Comparison, incumbent: number, candidate: number): Judged {
+  const gain = improvement(comparison.direction, incumbent, candidate);
+  const needed = comparison.minEffect ? minEffectAmount(comparison.minEffect, incumbent) : 0;
+  // A minimum of exactly 0 still demands a strict improvement.
+  const better = gain > 0 && gain >= needed;
+  const show = (value: number) => formatMetric(comparison.metric, value);
+  const change = formatPercent(percentChange(incumbent, candidate));
+  const pair = `${show(candidate)} against the incumbent's ${show(incumbent)} (${change})`;
+  if (better) return { better, equal: false, sentence: pair };
+  if (gain === 0) return { better, equal: true, sentence: `${show(candidate)}, equal to the incumbent` };
+  const why = gain > 0 ? `better by less than the smallest effect that counts, ${show(needed)}` : 'not better';
+  return { better, equal: false, sentence: `${pair}: ${why}` };
+}
+
+export interface Decision {
+  readonly verdict: 'keep' | 'discard';
+  readonly reason: string;
+  readonly metric: number;
+  readonly incumbentMetric: number;
+}
+
+export function verdict(gate: string, comparison: Comparison, decided: Decision & { evidence: Evidence }): GateStep {
+  const { evidence, ...decision } = decided;
+  return {
+    kind: 'verdict',
+    ...decision,
+    statistics: {
+      gate,
+      comparison: { ...comparison, minEffect: comparison.minEffect ? { ...comparison.minEffect } : null },
+      evidence: { candidate: evidence.candidate, incumbent: evidence.incumbent },
+    },
+  };
+}
+
+/** An equal result: kept only where `tie = simpler` and the candidate removes more lines than it adds. */
+export function tieVerdict(comparison: Comparison): { verdict: 'keep' | 'discard'; suffix: string } {
+  if (comparison.tie !== 'simpler') return { verdict: 'discard', suffix: '' };
+  const removed = comparison.netLinesRemoved;
+  return removed > 0
+    ? { verdict: 'keep', suffix: `, and simpler by ${removed} line${removed === 1 ? '' : 's'}` }
+    : { verdict: 'discard', suffix: ', and not simpler' };
+}

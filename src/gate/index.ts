@@ -1,0 +1,5 @@
+import { auto } from './auto.js';
+import { always, minDelta, single } from './single.js';
+import type { Gate } from './types.js';
+
+export const GATES = { auto, single, min_delta: minDelta, always } as const satisfies Readonly<Record<string, Gate>>;
