@@ -169,6 +169,16 @@ export class StoreReader {
     };
   }
 
+  /** Verdicts of the counted trials of one session. */
+  sessionCounts(sessionId: number): { kept: number; discarded: number; crashed: number } {
+    const rows = this.all(
+      "SELECT verdict, COUNT(*) AS n FROM trials WHERE session_id = ? AND phase = 'settled' AND kind = 'trial' AND number IS NOT NULL GROUP BY verdict",
+      sessionId,
+    );
+    const of = (verdict: string) => Number(rows.find((row) => row['verdict'] === verdict)?.['n'] ?? 0);
+    return { kept: of('keep'), discarded: of('discard'), crashed: of('crash') };
+  }
+
   fact(key: string): Json | undefined {
     const row = this.get('SELECT value FROM facts WHERE key = ?', key);
     return row ? (JSON.parse(String(row['value'])) as Json) : undefined;

@@ -69,6 +69,7 @@ export const MIGRATIONS: readonly string[] = [
   );
   CREATE INDEX trials_by_tree ON trials (tree, revision) WHERE tree IS NOT NULL;
   CREATE INDEX trials_by_verdict ON trials (verdict, id, number, kind) WHERE phase = 'settled';
+  CREATE INDEX trials_by_session ON trials (session_id, verdict) WHERE number IS NOT NULL;
   CREATE INDEX trials_by_kind ON trials (kind, revision);
   CREATE UNIQUE INDEX one_open_trial ON trials (phase != 'settled') WHERE phase != 'settled';
 

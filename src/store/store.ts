@@ -1,73 +1,15 @@
 import type { Json } from '../core/json.js';
-import type { MeasuredSide, Measurement } from '../core/measurement.js';
+import type { Measurement } from '../core/measurement.js';
 import type { Direction } from '../core/metric.js';
-import type { Outcome, Verdict } from '../core/outcome.js';
+import type { Outcome } from '../core/outcome.js';
 import type { Containment, ProcessIdentity } from '../process/types.js';
 import { openForWriting } from './database.js';
 import { StoreReader } from './reader.js';
-import type { Ruling, SessionRow, TrialRow } from './rows.js';
+import type { SessionRow, TrialRow } from './rows.js';
+import type { CandidateIntent, Judgement, MeasurementStart, Settlement, TrialStart } from './steps.js';
 
 /** The fact that holds the proposer's snapshot. */
 export const PROPOSER_STATE = 'proposer_state';
-
-export interface TrialStart {
-  readonly kind: TrialRow['kind'];
-  readonly sessionId: number;
-  readonly revision: number;
-  readonly proposer: string;
-  readonly incumbentCommit: string;
-  readonly mark: string;
-  readonly retryOf: number | null;
-  readonly now: number;
-}
-
-export interface CandidateIntent {
-  /** Null for a baseline that takes no number (a later revision's). */
-  readonly number: number | null;
-  readonly tree: string;
-  readonly parent: string;
-  readonly epochSeconds: number;
-  readonly message: string;
-  /** The candidate where it is a commit already (made by a person, or the baseline itself). */
-  readonly existingCommit: string | null;
-  readonly ruling: Ruling | null;
-  readonly description: string;
-  readonly changedPaths: readonly string[];
-  readonly insertions: number | null;
-  readonly deletions: number | null;
-  readonly notes: readonly string[];
-  readonly proposeMs: number | null;
-  /** The proposer's state with this proposal pending, so that it can learn from the verdict after a restart. */
-  readonly proposerState: Json | undefined;
-}
-
-export interface Judgement {
-  readonly outcome: Outcome;
-  readonly verdict: Verdict | null;
-  readonly reason: string;
-  readonly statistics: Json;
-  readonly metric: number | null;
-  readonly incumbentMetric: number | null;
-  readonly feedback: string | null;
-  readonly crashTail: string | null;
-}
-
-export interface Settlement {
-  readonly notes: readonly string[];
-  readonly session: Pick<SessionRow, 'id' | 'crashStreak' | 'idleStreak' | 'trials'> & { readonly activeMs: number };
-  readonly proposerState: Json | undefined;
-  readonly now: number;
-}
-
-export interface MeasurementStart {
-  readonly trialId: number;
-  readonly attempt: number;
-  readonly side: MeasuredSide;
-  readonly commit: string;
-  readonly logPath: (id: number) => string;
-  readonly mark: string;
-  readonly now: number;
-}
 
 /**
  * The experiment's memory, written by the one lock holder. Each method is one durable transaction and one legal step of
@@ -77,6 +19,12 @@ export class Store extends StoreReader {
   /** Creates or migrates the store. Only the lock holder may call it. */
   static create(path: string): Store {
     return new Store(openForWriting(path), path);
+  }
+
+  /** Folds the write-ahead log into the store, so that the file alone is whole. */
+  override close(): void {
+    this.guard(() => this.database.pragma('wal_checkpoint(TRUNCATE)'));
+    super.close();
   }
 
   beginTrial(start: TrialStart): TrialRow {

@@ -1,0 +1,49 @@
+import { Command, CommanderError } from 'commander';
+import { EXIT_CODES } from '../core/errors.js';
+import { report } from './output.js';
+import { VERSION } from './version.js';
+
+/**
+ * The command line: strict options, suggestions for typing errors, and heavy modules loaded only by the command that
+ * needs them, so that `--help` is quick.
+ */
+export async function main(argv: readonly string[]): Promise<number> {
+  const exit = { code: EXIT_CODES.done as number };
+  const program = await buildProgram(exit);
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+    return exit.code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_CODES.done : EXIT_CODES.usage;
+    return report(error, { json: argv.includes('--json') });
+  }
+}
+
+/** A command sets `exit.code` when it ends well with another code than 0. */
+export interface Exit {
+  code: number;
+}
+
+export type AddCommands = (program: Command, exit: Exit) => void;
+
+async function buildProgram(exit: Exit): Promise<Command> {
+  const program = new Command('autoresearch')
+    .description('Changes a target, measures it, keeps what is better, and loses nothing.')
+    .version(VERSION, '-V, --version')
+    .showHelpAfterError('(see --help)')
+    .showSuggestionAfterError()
+    .exitOverride()
+    .configureHelp({ sortSubcommands: false });
+  const families = await Promise.all([
+    import('./init.js').then((module) => module.addInit),
+    import('./run.js').then((module) => module.addRun),
+    import('./inspect.js').then((module) => module.addInspect),
+    import('./results.js').then((module) => module.addResults),
+    import('./apply.js').then((module) => module.addApply),
+    import('./evaluate.js').then((module) => module.addEvaluate),
+    import('./demo.js').then((module) => module.addDemo),
+  ]);
+  for (const add of families) add(program, exit);
+  for (const command of program.commands) command.exitOverride().showHelpAfterError('(see --help)');
+  return program;
+}

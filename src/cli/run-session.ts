@@ -1,0 +1,234 @@
+import type { Experiment } from '../config/experiment.js';
+import type { RunEvent } from '../core/events.js';
+import { formatExperimentName } from '../core/names.js';
+import { oneLine } from '../core/text.js';
+import { formatSeconds, formatValue } from '../core/units.js';
+import { readExperiment } from '../dashboard/read-view.js';
+import { runSummary } from '../dashboard/summary.js';
+import { trialLine } from '../dashboard/trial-line.js';
+import type { Repository } from '../git/repository.js';
+import { workspacePath } from '../git/worktree-home.js';
+import { proposerKind } from '../loop/proposers.js';
+import { type RunRequest, type RunResult, runExperiment, StopSwitch } from '../loop/run.js';
+import { StateFolder } from '../loop/state-folder.js';
+import { exitCodeOf } from '../loop/stop-rules.js';
+import { probeContainment } from '../process/containment.js';
+import { findProgram, shellName } from '../process/shell.js';
+import { StoreReader } from '../store/reader.js';
+import { LiveLine } from './live-line.js';
+import { out, styleOf, talk } from './output.js';
+import type { RunOptions } from './run.js';
+
+/** A run in the foreground: the start line, one line per trial, a live line on a terminal, the summary. */
+export interface SessionRequest {
+  readonly experiment: Experiment;
+  readonly repository: Repository;
+  readonly options: RunOptions;
+  readonly retry: number | null;
+  readonly mode?: RunRequest['mode'];
+}
+
+const AGENTS = ['claude', 'codex', 'gemini'] as const;
+
+export async function runToEnd(request: SessionRequest): Promise<number> {
+  const { experiment, repository, options, retry } = request;
+  const mode = request.mode ?? (options.loop ? 'loop' : 'single');
+  const stop = new StopSwitch();
+  const release = listenForSignals(stop);
+  const live = new LiveLine(process.stderr);
+  if (!options.quiet) await announce(experiment, repository, options);
+  let result: RunResult;
+  try {
+    const trials = new TrialPrinter(experiment, repository, live);
+    result = await runExperiment({
+      experiment,
+      repository,
+      mode,
+      maxExperiments: options.maxExperiments ?? null,
+      description: options.description ?? null,
+      retry,
+      rebaseOnto: options.rebaseOnto ?? null,
+      emit: (event) => show(event, { live, trials, quiet: options.quiet === true }),
+      stop,
+    });
+    trials.close();
+  } finally {
+    live.close();
+    release();
+  }
+  await summarise(request, result);
+  return exitCodeOf(result.stop.reason);
+}
+
+/** First Ctrl-C: end after the trial. Second Ctrl-C and SIGTERM: end now. */
+function listenForSignals(stop: StopSwitch): () => void {
+  const onInterrupt = () => {
+    if (stop.cause === 'interrupted') {
+      stop.now('interrupted');
+      return;
+    }
+    stop.afterTrial('interrupted');
+    talk('\nStopping after this trial. Ctrl-C again ends it now; nothing is lost either way.');
+  };
+  const onTerminate = () => stop.now('terminated');
+  process.on('SIGINT', onInterrupt).on('SIGTERM', onTerminate).on('SIGHUP', onTerminate);
+  return () => {
+    process.off('SIGINT', onInterrupt).off('SIGTERM', onTerminate).off('SIGHUP', onTerminate);
+  };
+}
+
+export async function describeRun(experiment: Experiment, repository: Repository, options: RunOptions): Promise<void> {
+  await announce(experiment, repository, options);
+  const { settings } = experiment;
+  out(
+    [
+      `target        ${settings.target.join(', ')}`,
+      `evaluate_cmd  ${oneLine(settings.evaluateCmd)}`,
+      `metric        ${settings.metric}, ${settings.metricDirection} is better`,
+      `state         ${new StateFolder(repository.commonDir, experiment.name).path}`,
+      'Nothing was changed (--dry-run).',
+    ].join('\n'),
+  );
+}
+
+async function announce(experiment: Experiment, repository: Repository, options: RunOptions): Promise<void> {
+  const { settings } = experiment;
+  const kind = proposerKind(experiment, options.loop ? 'loop' : 'single');
+  const budget = formatSeconds(settings.timeBudgetMinutes * 60);
+  const limit = formatSeconds(settings.hardLimitMinutes * 60);
+  const containment = (await probeContainment()) === 'pid_namespace' ? 'pid namespace' : 'process group';
+  talk(
+    `${formatExperimentName(experiment.name)}: ${settings.metric} (${settings.metricDirection} is better), proposer ${kind}, budget ${budget}, ended by force at ${limit}, ${shellName()} in a ${containment}`,
+  );
+  const byHand = kind === 'watch' || kind === 'manual';
+  const workspace = settings.workspace.kind ?? (byHand ? 'checkout' : 'worktree');
+  talk(
+    `workspace: ${workspace === 'worktree' ? workspacePath(repository, experiment.name) : `${repository.root} (your checkout)`}`,
+  );
+  if (options.loop && byHand && !settings.proposer.explicit) talk(nobodyProposes(experiment));
+}
+
+function nobodyProposes(experiment: Experiment): string {
+  const found = AGENTS.filter((agent) => findProgram(agent, process.env['PATH'] ?? ''));
+  const preset = found[0] ?? 'claude';
+  const where = found.length > 0 ? `${found.join(', ')} found on PATH` : 'no agent found on PATH';
+  return `Nothing proposes changes here: the loop waits for yours. To hire an agent (${where}), add to ${experiment.configPath}:
+  [proposer]
+  kind = agent
+  [agent]
+  preset = ${preset}`;
+}
+
+interface Showing {
+  readonly live: LiveLine;
+  readonly trials: TrialPrinter;
+  readonly quiet: boolean;
+}
+
+function show(event: RunEvent, { live, trials, quiet }: Showing): void {
+  switch (event.kind) {
+    case 'notice':
+      if (event.level === 'info' && quiet) return;
+      live.print(event.level === 'warning' ? `warning: ${event.text}` : event.text);
+      if (event.hint) live.print(`  ${event.hint}`);
+      return;
+    case 'proposing':
+      live.show(`#${pad(event.number)} proposing`);
+      return;
+    case 'measuring': {
+      const what = {
+        candidate: 'measuring',
+        incumbent: 'measuring the incumbent again',
+        sabotage: 'measuring a broken target',
+      };
+      const text = event.side in what ? what[event.side as keyof typeof what] : event.side;
+      live.show(`#${pad(event.number ?? 0)} ${text}  ${oneLine(event.description, 60)}`);
+      return;
+    }
+    case 'measured':
+      return;
+    case 'settled':
+      if (!quiet) trials.print(event.trialId);
+      return;
+    case 'waiting':
+      live.show(`waiting until ${new Date(event.untilMs).toLocaleTimeString()}: ${event.reason}`);
+      return;
+    case 'stopping':
+      live.print(event.reason);
+  }
+}
+
+function pad(number: number): string {
+  return String(number).padStart(4, '0');
+}
+
+/** Prints the line of a settled trial, read back from the store: what is shown is what is recorded. */
+class TrialPrinter {
+  readonly #experiment: Experiment;
+  readonly #repository: Repository;
+  readonly #live: LiveLine;
+  #reader: StoreReader | null = null;
+
+  constructor(experiment: Experiment, repository: Repository, live: LiveLine) {
+    this.#experiment = experiment;
+    this.#repository = repository;
+    this.#live = live;
+  }
+
+  print(trialId: number): void {
+    this.#reader ??= StoreReader.open(new StateFolder(this.#repository.commonDir, this.#experiment.name).store);
+    const trial = this.#reader?.trialById(trialId);
+    const revision = this.#reader?.newestRevision();
+    if (!this.#reader || !trial || !revision) return;
+    const seconds = this.#reader.measuredSeconds([trial]).get(trialId) ?? null;
+    const baseline = this.#reader.baseline(revision.revision);
+    const like = baseline && baseline.metric !== null ? { value: baseline.metric, seconds: seconds ?? 0 } : undefined;
+    const { metric, direction } = revision;
+    this.#live.print(
+      trialLine(trial, seconds, { metric, direction, style: styleOf(process.stdout), like }),
+      process.stdout,
+    );
+    if (trial.kind === 'baseline' && trial.verdict === 'keep') this.#live.print(`  ${trial.reason}`);
+    for (const note of trial.notes) this.#live.print(`  note: ${oneLine(note, 300)}`);
+    if (trial.verdict === 'crash' || trial.outcome === 'check_failed')
+      this.#live.print(`  ${oneLine(trial.reason, 300)}`);
+  }
+
+  close(): void {
+    this.#reader?.close();
+  }
+}
+
+async function summarise(
+  { experiment, repository, mode }: SessionRequest,
+  { stop, sessionId, activeSeconds }: RunResult,
+): Promise<void> {
+  const { ExperimentRefs } = await import('../git/refs.js');
+  const { view, store } = readExperiment(experiment, repository, Date.now());
+  const refs = new ExperimentRefs(repository, experiment.name);
+  const [incumbent, head] = await Promise.all([refs.incumbent(), repository.head()]);
+  const counts = store?.sessionCounts(sessionId) ?? { kept: 0, discarded: 0, crashed: 0 };
+  store?.close();
+  if (mode !== 'baseline') {
+    out('');
+    out(
+      runSummary(
+        {
+          view,
+          counts,
+          stopReason: stop.reason,
+          stopDetail: stop.detail,
+          activeSeconds,
+          incumbentCommit: incumbent,
+          branch: refs.branchName,
+          inCheckout: incumbent !== null && (await repository.isAncestor(incumbent, head.commit)),
+        },
+        styleOf(process.stdout),
+      ),
+    );
+  } else if (stop.reason !== 'trial_done') {
+    talk(`autoresearch: ${stop.detail}`);
+  }
+  if (stop.hint) talk(`  ${stop.hint}`);
+  if (view.best !== null && mode === 'baseline') out(`${view.metric}: ${formatValue(view.best)}`);
+}

@@ -1,0 +1,232 @@
+import { AppError } from '../core/errors.js';
+import type { Measurement } from '../core/measurement.js';
+import { median, noisePercent } from '../core/statistics.js';
+import { formatMetric, formatPercent } from '../core/units.js';
+import { globPathspec } from '../git/staging.js';
+import type { TrialRow } from '../store/rows.js';
+import { noiseKey, RunAborted, type RunContext, readNoise } from './context.js';
+import { type Lab, SetupFailed } from './lab.js';
+import { endUncounted } from './settle.js';
+import { finishTrial } from './trial.js';
+
+/**
+ * Trial 0, and the baseline of every later revision: the unmodified code, measured several times, and once with the
+ * target broken on purpose, to prove that the evaluator reads it.
+ */
+const SABOTAGE = '\u0001}])>;"\'`autoresearch broke this file on purpose, for one measurement\n';
+const MOST_SABOTAGED_FILES = 2000;
+/** How far, in spreads of the baseline, a broken target must move a noisy metric. */
+const SABOTAGE_SPREADS = 5;
+
+/** Measures the baseline of the current revision on `commit`. @throws AppError baseline with what to mend. */
+export async function runBaseline(context: RunContext, lab: Lab, commit: string): Promise<TrialRow> {
+  const { store, refs, experiment, revision, session, now } = context;
+  const begun = store.beginTrial({
+    kind: 'baseline',
+    sessionId: session.counters.id,
+    revision: revision.number,
+    proposer: 'baseline',
+    incumbentCommit: commit,
+    mark: context.newMark(),
+    retryOf: null,
+    now: now(),
+  });
+  await requireTarget(context, begun, commit);
+  await context.workspace.prepare(commit);
+  const isFirst = (await refs.incumbent()) === null;
+  const intended = store.intendCommit(begun.id, {
+    number: isFirst && store.nextTrialNumber() === 0 ? 0 : null,
+    tree: await context.repository.treeOf(commit),
+    parent: commit,
+    epochSeconds: 0,
+    message: '',
+    existingCommit: commit,
+    ruling: null,
+    description: revision.number === 1 ? 'baseline' : `baseline of definitions revision ${revision.number}`,
+    changedPaths: [],
+    insertions: null,
+    deletions: null,
+    notes: [],
+    proposeMs: null,
+    proposerState: undefined,
+  });
+  const trial = store.beginAttempt(store.recordCommit(intended.id, commit).id);
+  try {
+    await measureBaseline(context, lab, trial);
+  } catch (error) {
+    store.dropMeasurements(trial.id);
+    const aborted = error instanceof RunAborted;
+    const reason = aborted
+      ? 'the run was stopped during the baseline'
+      : String(error instanceof Error ? error.message : error);
+    endUncounted(context, trial, { outcome: 'interrupted', reason });
+    throw error;
+  }
+  await refs.initialise(await firstCommit(context, commit), { branch: experiment.settings.workspace.branch });
+  return finishBaseline(context, lab, trial.id);
+}
+
+/** The incumbent exists already for a later revision's baseline; then nothing is created. */
+async function firstCommit({ refs }: RunContext, commit: string): Promise<string> {
+  return (await refs.incumbent()) ?? commit;
+}
+
+/** From a measured baseline to the settled row. */
+export async function finishBaseline(context: RunContext, lab: Lab, trialId: number): Promise<TrialRow> {
+  const trial = context.store.trialById(trialId);
+  if (!trial) throw new Error(`trial row ${trialId} is gone`);
+  return finishTrial(context, lab, trial);
+}
+
+async function requireTarget(
+  { repository, experiment, store, ...context }: RunContext,
+  trial: TrialRow,
+  commit: string,
+): Promise<void> {
+  const { target } = experiment.settings;
+  const tracked = await repository.trackedPaths(commit, target.map(globPathspec));
+  if (tracked.length > 0) return;
+  const reason = `the target ${target.join(', ')} matches no file that git tracks in ${commit.slice(0, 7)}`;
+  endUncounted({ repository, experiment, store, ...context }, trial, { outcome: 'not_started', reason });
+  throw new AppError('config', reason, {
+    hint: `add it: git add ${target[0] ?? '<path>'} && git commit, or mend "target" in ${experiment.configPath}`,
+  });
+}
+
+async function measureBaseline(context: RunContext, lab: Lab, trial: TrialRow): Promise<void> {
+  const { store, revision, experiment } = context;
+  const values: number[] = [];
+  let last: Measurement | null = null;
+  while (values.length < experiment.settings.gate.baselineRuns) {
+    last = await measureUnmodified(context, lab, trial);
+    values.push(last.metric ?? Number.NaN);
+  }
+  const noisy = values.some((value) => value !== values[0]);
+  store.setFact(noiseKey(revision.number), { values, noisy });
+  const metric = median(values);
+  if (experiment.settings.gate.probe) await probeTarget(context, lab, { trial, values });
+  store.judge(trial.id, {
+    outcome: 'measured',
+    verdict: 'keep',
+    reason: describeBaseline(revision.metric, values),
+    statistics: { values },
+    metric,
+    incumbentMetric: null,
+    feedback: last?.feedback ?? null,
+    crashTail: null,
+  });
+}
+
+/** `p50_ms 12.3 ms in 2 runs, noise about 4 %: smaller gains are coin flips`. */
+export function describeBaseline(metric: string, values: readonly number[]): string {
+  const text = `${metric} ${formatMetric(metric, median(values))} in ${values.length} run${values.length === 1 ? '' : 's'}`;
+  if (values.length < 2) return text;
+  if (values.every((value) => value === values[0])) return `${text}, all equal`;
+  const noise = noisePercent(values);
+  if (noise === null) return `${text}, which differ`;
+  return `${text}, noise about ${formatPercent(noise).replace('+', '')}: smaller gains are coin flips`;
+}
+
+async function measureUnmodified(context: RunContext, lab: Lab, trial: TrialRow): Promise<Measurement> {
+  const commit = trial.incumbentCommit;
+  try {
+    const measurement = await lab.measure({ trial, side: 'candidate', commit });
+    if (measurement.outcome === 'measured') return measurement;
+    const tail = await lab.tail(measurement.logPath);
+    throw baselineError(
+      context,
+      `${measurement.outcome.replaceAll('_', ' ')}: ${measurement.reason}`,
+      tail,
+      measurement.logPath,
+    );
+  } catch (error) {
+    if (error instanceof SetupFailed) throw baselineError(context, error.message, error.tail, null);
+    throw error;
+  }
+}
+
+function baselineError(
+  { experiment, workspace }: RunContext,
+  reason: string,
+  tail: string,
+  logPath: string | null,
+): AppError {
+  const output =
+    tail === ''
+      ? ''
+      : `\nIts output ended with:\n${tail
+          .split('\n')
+          .slice(-12)
+          .map((line) => `  | ${line}`)
+          .join('\n')}`;
+  const untracked =
+    workspace.kind === 'worktree'
+      ? ' It runs in a clean worktree: untracked folders such as node_modules need `link` or `setup_cmd` under [workspace].'
+      : '';
+  return new AppError('baseline', `the unmodified code could not be measured (${reason}).${output}`, {
+    hint: `mend evaluate_cmd in ${experiment.configPath}.${untracked}${logPath ? ` Whole log: ${logPath}` : ''}`,
+  });
+}
+
+/**
+ * Breaks every file of the target and measures: a metric that does not notice measures something else. The broken tree
+ * is a commit like any other, so that it is put in place, measured and taken away the usual way.
+ */
+async function probeTarget(
+  context: RunContext,
+  lab: Lab,
+  { trial, values }: { trial: TrialRow; values: readonly number[] },
+): Promise<void> {
+  for (const content of [Buffer.from(SABOTAGE), null]) {
+    const broken = await sabotagedCommit(context, trial.incumbentCommit, content);
+    if (broken === null) return;
+    try {
+      const measurement = await lab.measure({ trial, side: 'sabotage', commit: broken });
+      if (measurement.metric === null || notices(values, measurement.metric)) return;
+    } catch (error) {
+      if (error instanceof SetupFailed) return;
+      throw error;
+    }
+  }
+  const target = context.experiment.settings.target.join(', ');
+  throw new AppError(
+    'baseline',
+    `the evaluator does not read the target: with ${target} broken on purpose, then deleted, it still measured the same`,
+    {
+      hint: `make evaluate_cmd measure the files in the workspace (rebuild them, no installed copy), or set probe = off under [gate] in ${context.experiment.configPath}`,
+    },
+  );
+}
+
+function notices(values: readonly number[], broken: number): boolean {
+  const low = Math.min(...values);
+  const high = Math.max(...values);
+  const margin = (high - low) * SABOTAGE_SPREADS;
+  return broken < low - margin || broken > high + margin;
+}
+
+async function sabotagedCommit(
+  { repository, experiment, revision }: RunContext,
+  commit: string,
+  content: Buffer | null,
+): Promise<string | null> {
+  const definitions = new Set(revision.files.map(({ path }) => path));
+  const tracked = await repository.trackedPaths(commit, experiment.settings.target.map(globPathspec));
+  const files = tracked
+    .filter(({ path, mode }) => !definitions.has(path) && mode.startsWith('100'))
+    .slice(0, MOST_SABOTAGED_FILES);
+  if (files.length === 0) return null;
+  const tree = await repository.treeWith(commit, new Map(files.map(({ path }) => [path, content])));
+  return repository.commitTree({
+    tree,
+    parent: commit,
+    message: 'autoresearch: the target broken on purpose\n',
+    epochSeconds: 0,
+  });
+}
+
+/** Noise of the current baseline in percent, or null when it is not noisy or not known. */
+export function baselineNoise({ store, revision }: RunContext): number | null {
+  const { values, noisy } = readNoise(store.fact(noiseKey(revision.number)));
+  return noisy && values.length > 1 ? noisePercent(values) : null;
+}

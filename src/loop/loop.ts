@@ -1,0 +1,159 @@
+import { loadExperiment } from '../config/experiment.js';
+import { AppError, type ErrorCode, errorMessage } from '../core/errors.js';
+import { GATES } from '../gate/index.js';
+import { runBaseline } from './baseline.js';
+import { RunAborted, type RunContext } from './context.js';
+import { EnvironmentBroken } from './judge.js';
+import { Lab } from './lab.js';
+import { recover } from './recover.js';
+import { openRevision } from './revision.js';
+import { rebuildMirror } from './settle.js';
+import { type Stop, type StopReason, stopBecause } from './stop-rules.js';
+import { currentIncumbent, runTrial } from './trial.js';
+
+/** Trials until a rule, a person or a fault says stop. What has to be recovered is recovered first. */
+export interface LoopOptions {
+  /** Null: go on until a stop rule speaks. */
+  readonly maxExperiments: number | null;
+  /** One trial, then stop. */
+  readonly single: boolean;
+  /** Only the trial that the last run left open, and the baseline. */
+  readonly baselineOnly: boolean;
+  readonly retryOf: number | null;
+  /** Looked at between trials: a person asked for a stop at the border. */
+  readonly stopCause: () => StopReason | null;
+}
+
+/** Runs the loop. Faults that an operator must mend end it with a typed reason; a bug is thrown. */
+export async function runLoop(context: RunContext, options: LoopOptions): Promise<Stop> {
+  const lab = new Lab(context);
+  try {
+    await recover(context, lab);
+    mirrorAtStart(context);
+    for (let round = 0; ; round += 1) {
+      await refreshDefinitions(context, round === 0);
+      await ensureBaseline(context, lab);
+      const stop = stopNow(context, options, round);
+      if (stop) return stop;
+      if (context.signal.aborted) throw new RunAborted();
+      const { trial, exhausted } = await runTrial(context, lab, options.retryOf);
+      if (exhausted) return { reason: 'proposer_finished', detail: trial.reason };
+    }
+  } catch (error) {
+    return stopFor(error, options);
+  }
+}
+
+function stopNow(context: RunContext, options: LoopOptions, round: number): Stop | null {
+  if (options.baselineOnly) return { reason: 'trial_done', detail: 'the baseline is measured' };
+  if (options.single && round > 0) return { reason: 'trial_done', detail: 'one trial was asked for and is done' };
+  const cause = options.stopCause();
+  if (cause) return { reason: cause, detail: 'it was asked to stop after the trial' };
+  const totals = context.store.totals();
+  const { limits } = context.experiment.settings;
+  const { maxTrials, maxHours, patience, targetValue, maxConsecutiveCrashes, maxIdleProposals } = limits;
+  return stopBecause({
+    counters: context.session.counters,
+    activeMs: context.session.activeMs(context.now()),
+    totalTrials: totals.trials,
+    sinceKeep: totals.sinceKeep,
+    metric: context.revision.metric,
+    direction: context.revision.direction,
+    incumbentMetric: totals.incumbentMetric,
+    limits: {
+      maxExperiments: options.maxExperiments,
+      ...{ maxTrials, maxHours, patience, targetValue, maxConsecutiveCrashes, maxIdleProposals },
+    },
+  });
+}
+
+/**
+ * The operator may edit while the loop runs: limits and program.md apply at the next trial, a change that affects
+ * measuring opens a new revision, and a broken edit changes nothing until it is mended. In a checkout the operator's
+ * files are the proposer's too, so there a change counts only from the next start.
+ */
+async function refreshDefinitions(context: RunContext, isFirst: boolean): Promise<void> {
+  if (isFirst || context.workspace.kind === 'checkout') return;
+  const { experiment, store, state } = context;
+  try {
+    const place = {
+      name: experiment.name,
+      scope: experiment.scope,
+      folder: experiment.folder,
+      repository: experiment.root,
+    };
+    const edited = loadExperiment({ ...place, home: process.env['HOME'] ?? null });
+    const revision = await openRevision(edited, {
+      store,
+      state,
+      workspaceKind: context.workspace.kind,
+      now: context.now(),
+    });
+    if (revision.number !== context.revision.number) {
+      context.emit({ kind: 'notice', level: 'info', text: 'the definitions were edited: a new baseline is measured' });
+    }
+    context.experiment = edited;
+    context.revision = revision;
+    context.gate = GATES[edited.settings.gate.kind];
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    const text = `the edited configuration is not used: ${error.message}`;
+    context.emit({ kind: 'notice', level: 'warning', text, hint: error.hint });
+  }
+}
+
+/** Measures the baseline of the current revision where there is none: of the start commit, or of the incumbent. */
+async function ensureBaseline(context: RunContext, lab: Lab): Promise<void> {
+  const { store, refs, revision, repository, experiment } = context;
+  const incumbent = await refs.incumbent();
+  if (incumbent !== null && store.baseline(revision.number)) return;
+  if (incumbent === null && store.incumbentTrial()) await currentIncumbent(context);
+  if (incumbent !== null) {
+    await runBaseline(context, lab, incumbent);
+    return;
+  }
+  const head = (await repository.head()).commit;
+  const blocked = experiment.settings.workspace.branch ? await refs.blockingBranch() : null;
+  if (blocked) throw blocked;
+  await runBaseline(context, lab, experiment.settings.workspace.branch ? await refs.startPoint(head) : head);
+}
+
+function mirrorAtStart(context: RunContext): void {
+  try {
+    rebuildMirror(context);
+  } catch (error) {
+    const text = `results.tsv cannot be written: ${errorMessage(error)}`;
+    context.emit({ kind: 'notice', level: 'warning', text });
+  }
+}
+
+const STOP_OF_ERROR: Readonly<Record<ErrorCode, StopReason>> = {
+  usage: 'config',
+  config: 'config',
+  not_running: 'failed',
+  not_installed: 'failed',
+  repository: 'repository',
+  locked: 'conflict',
+  baseline: 'baseline_failed',
+  store: 'store',
+  proposer: 'proposer_gave_up',
+  crash_streak: 'crash_streak',
+  environment: 'environment_broken',
+  conflict: 'conflict',
+};
+
+function stopFor(error: unknown, options: LoopOptions): Stop {
+  if (error instanceof RunAborted) {
+    const detail = 'it was told to end now; the open trial is resumed by the next run';
+    return { reason: options.stopCause() ?? 'terminated', detail };
+  }
+  if (error instanceof EnvironmentBroken) {
+    return {
+      reason: 'environment_broken',
+      detail: error.message,
+      hint: 'mend the environment (disk, services, programs), then run again: the open trial is measured anew',
+    };
+  }
+  if (error instanceof AppError) return { reason: STOP_OF_ERROR[error.code], detail: error.message, hint: error.hint };
+  throw error;
+}

@@ -1,0 +1,44 @@
+import { OUTCOME_RULES, type Outcome } from '../core/outcome.js';
+import type { SessionRow } from '../store/rows.js';
+import type { Settlement } from '../store/steps.js';
+
+/** The counters of one session. They live on in the store, so that a restart after a crash continues them. */
+export interface SessionCounters {
+  readonly id: number;
+  readonly crashStreak: number;
+  readonly idleStreak: number;
+  readonly trials: number;
+}
+
+/** What a settled attempt does to the counters. Pure; the table of outcomes decides. */
+export function countOutcome(counters: SessionCounters, outcome: Outcome, kind: 'baseline' | 'trial'): SessionCounters {
+  if (kind === 'baseline') return counters;
+  const rule = OUTCOME_RULES[outcome];
+  const crashStreak = { reset: 0, increment: counters.crashStreak + 1, unchanged: counters.crashStreak }[
+    rule.crashStreak
+  ];
+  if (rule.counts) return { ...counters, crashStreak, idleStreak: 0, trials: counters.trials + 1 };
+  const idle = outcome === 'no_change' || outcome === 'agent_error';
+  return { ...counters, crashStreak, idleStreak: counters.idleStreak + (idle ? 1 : 0) };
+}
+
+/** Time is counted while a runner lives; what an earlier runner of the same session spent is added. */
+export class Session {
+  counters: SessionCounters;
+  readonly #earlierMs: number;
+  readonly #startedAt: number;
+
+  constructor(row: SessionRow, now: number) {
+    this.counters = { id: row.id, crashStreak: row.crashStreak, idleStreak: row.idleStreak, trials: row.trials };
+    this.#earlierMs = row.activeSeconds * 1000;
+    this.#startedAt = now;
+  }
+
+  activeMs(now: number): number {
+    return this.#earlierMs + Math.max(0, now - this.#startedAt);
+  }
+
+  settlement(now: number): Settlement['session'] {
+    return { ...this.counters, activeMs: this.activeMs(now) };
+  }
+}

@@ -1,0 +1,105 @@
+import { rm } from 'node:fs/promises';
+import { errnoOf, errorMessage } from '../core/errors.js';
+import type { Outcome } from '../core/outcome.js';
+import type { SettledTrial } from '../propose/types.js';
+import { resultsLine } from '../store/results-tsv.js';
+import type { TrialRow } from '../store/rows.js';
+import { proposerState, type RunContext } from './context.js';
+import { countOutcome } from './session.js';
+
+/**
+ * The end of an attempt: refs, workspace, row, mirror, in this order. Every step is idempotent, so that a kill between
+ * any two of them is finished by doing all of them again.
+ */
+export async function settle(context: RunContext, trial: TrialRow): Promise<TrialRow> {
+  const { refs, workspace, store, session, experiment, proposer, now } = context;
+  if (trial.outcome === null) throw new Error(`trial row ${trial.id} is judged without an outcome`);
+  const candidate = trial.candidateCommit;
+  const kept = trial.verdict === 'keep' && candidate !== null;
+  const notes = [...trial.notes];
+  if (kept && trial.kind === 'trial') {
+    const branch = experiment.settings.workspace.branch;
+    const fate = await refs.advance(trial.incumbentCommit, candidate, { branch });
+    if (fate.branch === 'diverged')
+      notes.push(`the branch ${refs.branchName} has commits of its own and was left alone`);
+  }
+  const note = await workspace.settle(kept ? candidate : trial.incumbentCommit, candidate);
+  if (note) notes.push(note);
+  session.counters = countOutcome(session.counters, trial.outcome, trial.kind);
+  proposer.observe?.(toSettledTrial(trial));
+  const settled = store.settle(trial.id, {
+    notes,
+    session: session.settlement(now()),
+    proposerState: proposerState(proposer),
+    now: now(),
+  });
+  mirrorResult(context, settled);
+  await prune(context, settled);
+  context.emit({ kind: 'settled', trialId: trial.id });
+  return settled;
+}
+
+export function endUncounted(
+  context: RunContext,
+  trial: TrialRow,
+  ending: { outcome: Outcome; reason: string; notes?: readonly string[] },
+): TrialRow {
+  const { session, store, now } = context;
+  session.counters = countOutcome(session.counters, ending.outcome, trial.kind);
+  const settled = store.endUncounted(trial.id, {
+    outcome: ending.outcome,
+    reason: ending.reason,
+    description: '',
+    notes: ending.notes ?? [],
+    session: session.settlement(now()),
+    proposerState: undefined,
+    now: now(),
+  });
+  context.emit({ kind: 'settled', trialId: trial.id });
+  return settled;
+}
+
+export function toSettledTrial(trial: TrialRow): SettledTrial {
+  return {
+    number: trial.number,
+    verdict: trial.verdict,
+    outcome: trial.outcome ?? 'interrupted',
+    metric: trial.metric,
+    description: trial.description,
+    reason: trial.reason,
+    feedback: trial.feedback,
+    crashTail: trial.crashTail,
+    insertions: trial.insertions,
+    deletions: trial.deletions,
+  };
+}
+
+/** results.tsv is a mirror: when it cannot be written the trial stands, and the next run rebuilds it. */
+function mirrorResult(context: RunContext, trial: TrialRow): void {
+  const line = resultsLine(trial);
+  if (line === null) return;
+  try {
+    if (!context.mirror.append(line)) rebuildMirror(context);
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+    context.emit({ kind: 'notice', level: 'warning', text: `results.tsv is behind: ${errorMessage(error)}` });
+  }
+}
+
+export function rebuildMirror({ mirror, store, now, emit }: RunContext): void {
+  const renamed = mirror.rebuild(store.importedLines(), store.eachTrial(), now());
+  if (renamed !== null) {
+    emit({
+      kind: 'notice',
+      level: 'warning',
+      text: `results.tsv said something else than the store; it is now ${renamed}`,
+    });
+  }
+}
+
+/** Logs of old trials go, one per new trial; what was kept stays. */
+async function prune({ store, state, experiment }: RunContext, newest: TrialRow): Promise<void> {
+  const old = newest.id - experiment.settings.retention.logTrials;
+  if (old < 1 || store.trialById(old)?.verdict === 'keep') return;
+  await rm(state.trial(old), { recursive: true, force: true });
+}

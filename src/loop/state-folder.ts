@@ -1,0 +1,47 @@
+import { join } from 'node:path';
+import type { ExperimentName } from '../core/names.js';
+
+/**
+ * Where an experiment's state lives: in the repository's common git directory, where no git command can take it.
+ */
+export class StateFolder {
+  readonly path: string;
+
+  constructor(commonDir: string, { domain, name }: ExperimentName) {
+    this.path = join(commonDir, 'autoresearch', domain, name);
+  }
+
+  get store(): string {
+    return join(this.path, 'store.sqlite');
+  }
+
+  get heartbeat(): string {
+    return join(this.path, 'heartbeat');
+  }
+
+  get daemonLog(): string {
+    return join(this.path, 'daemon.log');
+  }
+
+  /** The stamp of the set-up command's inputs that the workspace was last set up for. */
+  get setupStamp(): string {
+    return join(this.path, 'setup-stamp');
+  }
+
+  definitions(revision: number): string {
+    return join(this.path, 'definitions', String(revision));
+  }
+
+  /** Logs, prompts, transcripts, artefacts and rescued patches of one attempt. */
+  trial(trialId: number): string {
+    return join(this.path, 'trials', String(trialId));
+  }
+
+  measurementLog(trialId: number, measurementId: number): string {
+    return join(this.trial(trialId), `measurement-${measurementId}.log`);
+  }
+
+  measurementOutput(trialId: number, measurementId: number): string {
+    return join(this.trial(trialId), `measurement-${measurementId}`);
+  }
+}
