@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { resolve } from 'node:path';
-import { type DiscoveryPlace, listExperiments, resolveExperiment } from '../config/discovery.js';
+import type { DiscoveryPlace } from '../config/discovery.js';
 import type { Experiment } from '../config/experiment.js';
 import { AppError } from '../core/errors.js';
 import { formatExperimentName } from '../core/names.js';
@@ -45,13 +45,15 @@ export interface OpenedExperiment {
 /** The named experiment; without a name the only one there is. */
 export async function openExperiment(name: string | undefined, options: PlaceOptions): Promise<OpenedExperiment> {
   const { repository, discovery } = await openPlace(options);
-  const experiment = name === undefined ? onlyExperiment(discovery) : resolveExperiment(name, discovery);
+  const { resolveExperiment } = await import('../config/discovery.js');
+  const experiment = name === undefined ? await onlyExperiment(discovery) : resolveExperiment(name, discovery);
   if (repository && repository.root === experiment.root) return { experiment, repository };
   const { openRepository } = await import('../git/open.js');
   return { experiment, repository: await openRepository(experiment.root) };
 }
 
-function onlyExperiment(discovery: DiscoveryPlace): Experiment {
+async function onlyExperiment(discovery: DiscoveryPlace): Promise<Experiment> {
+  const { listExperiments, resolveExperiment } = await import('../config/discovery.js');
   const listed = listExperiments(discovery);
   const [first, ...others] = listed;
   if (!first) {

@@ -4,7 +4,7 @@ import { median, noisePercent } from '../core/statistics.js';
 import { formatMetric, formatPercent } from '../core/units.js';
 import { globPathspec } from '../git/staging.js';
 import type { TrialRow } from '../store/rows.js';
-import { noiseKey, RunAborted, type RunContext, readNoise } from './context.js';
+import { noiseKey, RunAborted, type RunContext } from './context.js';
 import { type Lab, SetupFailed } from './lab.js';
 import { endUncounted } from './settle.js';
 import { finishTrial } from './trial.js';
@@ -118,7 +118,7 @@ async function measureBaseline(context: RunContext, lab: Lab, trial: TrialRow): 
 }
 
 /** `p50_ms 12.3 ms in 2 runs, noise about 4 %: smaller gains are coin flips`. */
-export function describeBaseline(metric: string, values: readonly number[]): string {
+function describeBaseline(metric: string, values: readonly number[]): string {
   const text = `${metric} ${formatMetric(metric, median(values))} in ${values.length} run${values.length === 1 ? '' : 's'}`;
   if (values.length < 2) return text;
   if (values.every((value) => value === values[0])) return `${text}, all equal`;
@@ -223,10 +223,4 @@ async function sabotagedCommit(
     message: 'autoresearch: the target broken on purpose\n',
     epochSeconds: 0,
   });
-}
-
-/** Noise of the current baseline in percent, or null when it is not noisy or not known. */
-export function baselineNoise({ store, revision }: RunContext): number | null {
-  const { values, noisy } = readNoise(store.fact(noiseKey(revision.number)));
-  return noisy && values.length > 1 ? noisePercent(values) : null;
 }

@@ -14,12 +14,14 @@ import { endUncounted } from './settle.js';
  */
 export async function propose(context: RunContext, trial: TrialRow): Promise<Proposal | Nothing> {
   context.emit({ kind: 'proposing', number: context.store.nextTrialNumber() });
+  const { proposer, stopSoon } = context;
+  const signal = proposer.waitsForPeople ? AbortSignal.any([context.signal, stopSoon]) : context.signal;
   try {
-    const proposed = await context.proposer.propose(await proposeContext(context, trial), context.signal);
-    if (context.signal.aborted) throw new RunAborted();
+    const proposed = await proposer.propose(await proposeContext(context, trial), signal);
+    if (signal.aborted) throw new RunAborted();
     return proposed;
   } catch (error) {
-    if (!context.signal.aborted) throw error;
+    if (!signal.aborted) throw error;
     await rescueAndReset(context, trial);
     endUncounted(context, trial, { outcome: 'interrupted', reason: 'the run was stopped during the proposal' });
     throw new RunAborted();

@@ -44,6 +44,8 @@ export interface RunContext {
   readonly newMark: () => string;
   /** Aborted when the run must end now. */
   readonly signal: AbortSignal;
+  /** Aborted when the run is to end at the border of the trial. */
+  readonly stopSoon: AbortSignal;
 }
 
 export function scopeOf(experiment: Experiment): Scope {

@@ -25,7 +25,7 @@ export async function recover(context: RunContext, lab: Lab): Promise<void> {
     const notes = patch === null ? [] : [`the unfinished changes are saved in ${patch}`];
     endUncounted(context, open, { outcome: 'interrupted', reason: 'the runner ended during the proposal', notes });
   } else {
-    context.store.dropMeasurements(open.phase === 'measuring' ? open.id : -1);
+    if (open.phase === 'measuring') context.store.dropMeasurements(open.id);
     await finishTrial(context, lab, open);
   }
 }

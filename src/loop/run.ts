@@ -53,10 +53,16 @@ export type StopCause = Extract<StopReason, 'stopped' | 'interrupted' | 'termina
 /** How people and the operating system end a run. */
 export class StopSwitch {
   readonly #now = new AbortController();
+  readonly #soon = new AbortController();
   #cause: StopCause | null = null;
 
   get signal(): AbortSignal {
     return this.#now.signal;
+  }
+
+  /** Aborted by every kind of request to stop. */
+  get soon(): AbortSignal {
+    return this.#soon.signal;
   }
 
   /** Not null when the run is to end, at the latest at the border of the trial. */
@@ -66,10 +72,12 @@ export class StopSwitch {
 
   afterTrial(cause: StopCause): void {
     this.#cause ??= cause;
+    this.#soon.abort();
   }
 
   now(cause: StopCause): void {
     this.#cause = cause;
+    this.#soon.abort();
     this.#now.abort({ graceMs: STOP_GRACE_MS });
   }
 }
@@ -172,6 +180,7 @@ async function openContext(
     now: Date.now,
     newMark: () => `AUTORESEARCH_MARK_${randomUUID().replaceAll('-', '')}`,
     signal: request.stop.signal,
+    stopSoon: request.stop.soon,
   };
 }
 

@@ -4,7 +4,7 @@ import { formatMetric } from '../core/units.js';
 import type { SessionCounters } from './session.js';
 
 /** Why a run ended: typed, because scripts, service units and people all act on it. */
-export const STOP_REASONS = {
+const STOP_REASONS = {
   trial_done: 'done',
   max_experiments: 'done',
   max_trials: 'done',

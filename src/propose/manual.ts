@@ -42,6 +42,7 @@ export class ManualProposer implements Proposer {
 
 export class WatchProposer implements Proposer {
   readonly name = 'watch';
+  readonly waitsForPeople = true;
   readonly #options: HumanOptions;
   /** What was proposed last: when it could not be rolled back, it is not a new idea. */
   #lastTree: string | null = null;

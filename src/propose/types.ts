@@ -61,6 +61,8 @@ export interface Nothing {
 /** Who makes the next candidate: it edits `context.workspace` (or waits until a person did). */
 export interface Proposer {
   readonly name: string;
+  /** True when `propose` waits for a person: then any request to stop ends the wait, there is no work to finish. */
+  readonly waitsForPeople?: boolean;
   propose(context: ProposeContext, signal: AbortSignal): Promise<Proposal | Nothing>;
   /** Learns from a verdict. Called once per settled trial, before the snapshot is taken. */
   observe?(trial: SettledTrial): void;

@@ -9,8 +9,7 @@ import type { CommandTrace } from '../process/types.js';
  */
 
 /** Where a trial stands. Every phase is written before its side effect; `settled` rows never change again. */
-export const TRIAL_PHASES = ['proposing', 'committing', 'measuring', 'judged', 'settled'] as const;
-export type TrialPhase = (typeof TRIAL_PHASES)[number];
+type TrialPhase = 'proposing' | 'committing' | 'measuring' | 'judged' | 'settled';
 
 /** A candidate that is refused unmeasured. */
 export interface Ruling {
