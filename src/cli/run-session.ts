@@ -34,7 +34,7 @@ export async function runToEnd(request: SessionRequest): Promise<number> {
   const { experiment, repository, options, retry } = request;
   const mode = request.mode ?? (options.loop ? 'loop' : 'single');
   const stop = new StopSwitch();
-  const release = listenForSignals(stop);
+  const release = listenForSignals(stop, longestWait(experiment, mode));
   const live = new LiveLine(process.stderr);
   if (!options.quiet) await announce(experiment, repository, options);
   let result: RunResult;
@@ -60,15 +60,21 @@ export async function runToEnd(request: SessionRequest): Promise<number> {
   return exitCodeOf(result.stop.reason);
 }
 
+function longestWait({ settings }: Experiment, mode: RunRequest['mode']): string {
+  const measuring = `a measurement takes at most ${formatSeconds(settings.hardLimitMinutes * 60)}`;
+  if (settings.proposer.kind !== 'agent' || mode === 'baseline') return measuring;
+  return `the agent takes at most ${formatSeconds(settings.agent.timeoutMinutes * 60)}, ${measuring}`;
+}
+
 /** First Ctrl-C: end after the trial. Second Ctrl-C and SIGTERM: end now. */
-function listenForSignals(stop: StopSwitch): () => void {
+function listenForSignals(stop: StopSwitch, wait: string): () => void {
   const onInterrupt = () => {
     if (stop.cause === 'interrupted') {
       stop.now('interrupted');
       return;
     }
     stop.afterTrial('interrupted');
-    talk('\nStopping after this trial. Ctrl-C again ends it now; nothing is lost either way.');
+    talk(`\nStopping after this trial (${wait}). Ctrl-C again ends it now; nothing is lost either way.`);
   };
   const onTerminate = () => stop.now('terminated');
   process.on('SIGINT', onInterrupt).on('SIGTERM', onTerminate).on('SIGHUP', onTerminate);

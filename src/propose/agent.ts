@@ -124,7 +124,7 @@ async function readDescription(path: string): Promise<string> {
     const { size } = await lstat(path).then((found) => (found.isFile() ? found : { size: 0 }));
     return size > 0 && size <= DESCRIPTION_FILE_BYTES ? await readTail(path, DESCRIPTION_FILE_BYTES) : '';
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return '';
+    if (errnoOf(error) !== undefined) return ''; // absent, or made unreadable: then there is none
     throw error;
   }
 }

@@ -149,6 +149,10 @@ export class StoreReader {
     const revision = this.newestRevision()?.revision ?? 0;
     const incumbent = this.incumbentTrial();
     const current = incumbent?.revision === revision ? incumbent : null;
+    // A later revision's baseline is no new code: the trial that made the incumbent is the last keep with a number.
+    const made = this.get(
+      "SELECT id, number FROM trials WHERE verdict = 'keep' AND phase = 'settled' AND number IS NOT NULL ORDER BY id DESC LIMIT 1",
+    );
     const last = this.get("SELECT MAX(id) AS id FROM trials WHERE phase = 'settled'");
     const newest = last?.['id'] ? this.trialById(Number(last['id'])) : null;
     return {
@@ -163,8 +167,8 @@ export class StoreReader {
       ),
       baselineMetric: this.baseline(revision)?.metric ?? null,
       incumbentMetric: current?.metric ?? null,
-      incumbentTrial: incumbent?.number ?? null,
-      sinceKeep: this.#countedAfter(incumbent?.id ?? 0),
+      incumbentTrial: made ? Number(made['number']) : null,
+      sinceKeep: this.#countedAfter(made ? Number(made['id']) : 0),
       lastSettledAt: newest?.settledAt ?? null,
     };
   }

@@ -5,6 +5,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { AppError } from '../../core/errors.js';
+import { quoted } from '../../git/failure.js';
 import { checkLinks } from '../../git/links.js';
 import type { Repository } from '../../git/repository.js';
 
@@ -60,7 +61,7 @@ function installation(at: (path: string) => string, tracked: readonly string[], 
   const command = LOCK_FILES.find(([file]) => tracked.includes(at(file)))?.[1];
   if (command === undefined) return null;
   const folder = at('').replace(/\/$/, '');
-  return { command: folder ? `cd ${folder} && ${command}` : command, keep: at('node_modules'), reason };
+  return { command: folder ? `cd ${quoted(folder)} && ${command}` : command, keep: at('node_modules'), reason };
 }
 
 async function linkProblem(repository: Repository, path: string): Promise<string | null> {

@@ -34,6 +34,7 @@ export type CallResult =
 const GRACE_MS = 10_000;
 const MAX_EVENT_BYTES = 8 * 1024 * 1024;
 const TEXT_TAIL_BYTES = 256 * 1024;
+const ERROR_TAIL_BYTES = 64 * 1024;
 
 /**
  * Runs the agent to its end. The reason of a failure is untrusted text of one or more lines.
@@ -102,7 +103,7 @@ async function readAnswer(
   if (answer.kind !== 'unfinished') return answer;
   // Printed over several lines, or, when it ended the program, on stderr.
   for (const path of found === 0 ? [stdoutPath, logPath] : [logPath]) {
-    const object = lastObjectOf(await readTail(path, TEXT_TAIL_BYTES));
+    const object = lastObjectOf(await readTail(path, ERROR_TAIL_BYTES));
     if (object !== null) reader.push(object);
   }
   return reader.answer();
