@@ -48,9 +48,12 @@ export interface RunContext {
   readonly stopSoon: AbortSignal;
 }
 
+/** The mirrors that we write beside the config ourselves are nobody's proposal. */
+const MIRRORS = ['.autoresearch/*/*/results.tsv*', '.autoresearch/*/*/run.log*'];
+
 export function scopeOf(experiment: Experiment): Scope {
   const { target, workspace } = experiment.settings;
-  return { target, ignored: [...workspace.link, ...workspace.keep], strictness: workspace.scope };
+  return { target, ignored: [...workspace.link, ...workspace.keep, ...MIRRORS], strictness: workspace.scope };
 }
 
 /** Thrown inside a trial when the run was told to end now; the trial stays resumable. */

@@ -3,11 +3,24 @@ import { type Columns, measurementFromColumns, sessionFromColumns, trialFromColu
 import { type Database, openForReading, type Statement, storeError } from './database.js';
 import type { MeasurementRow, RevisionRow, SessionRow, Totals, TrialRow } from './rows.js';
 
+/** Counts over all settled trials up to an id. */
+interface Tally {
+  readonly upTo: number;
+  /** Row of the last keep; `sinceKeep` counts from there. */
+  readonly incumbentId: number;
+  readonly kept: number;
+  readonly discarded: number;
+  readonly crashed: number;
+  readonly uncounted: number;
+  readonly sinceKeep: number;
+}
+
 /** Everything that can be asked of a store. Questions cost the same for ten trials and for a hundred thousand. */
 export class StoreReader {
   protected readonly database: Database;
   readonly path: string;
   readonly #statements = new Map<string, Statement>();
+  #tally: Tally = { upTo: 0, incumbentId: 0, kept: 0, discarded: 0, crashed: 0, uncounted: 0, sinceKeep: 0 };
 
   constructor(database: Database, path: string) {
     this.database = database;
@@ -85,7 +98,8 @@ export class StoreReader {
     const rows = this.all(
       `SELECT m.metric FROM measurements m JOIN trials t ON t.id = m.trial_id
         WHERE t.revision = ? AND m.commit_id = ? AND m.state = 'done' AND m.outcome = 'measured' AND m.side IN ('candidate', 'incumbent')
-          AND t.id >= (SELECT COALESCE(MAX(id), 0) FROM trials WHERE candidate_commit = ? AND revision = ? AND verdict = 'keep')
+          AND t.id >= COALESCE((SELECT id FROM trials WHERE candidate_commit = ? AND revision = ? AND verdict = 'keep'
+            AND phase = 'settled' ORDER BY id DESC LIMIT 1), 0)
         ORDER BY m.id DESC LIMIT 8`,
       revision,
       commit,
@@ -98,7 +112,7 @@ export class StoreReader {
   /** The newest measured trial with this tree under this revision: measuring it again would tell nothing new. */
   measuredTwin(tree: string, revision: number): TrialRow | null {
     const row = this.get(
-      "SELECT * FROM trials WHERE tree = ? AND revision = ? AND phase = 'settled' AND outcome = 'measured' ORDER BY id DESC LIMIT 1",
+      "SELECT * FROM trials WHERE tree = ? AND revision = ? AND phase = 'settled' AND outcome IN ('measured', 'check_failed') ORDER BY id DESC LIMIT 1",
       tree,
       revision,
     );
@@ -138,39 +152,56 @@ export class StoreReader {
   }
 
   totals(): Totals {
-    const counts = new Map(
-      this.all(
-        "SELECT verdict, COUNT(number) AS counted FROM trials WHERE phase = 'settled' AND kind = 'trial' GROUP BY verdict",
-      ).map((row) => [row['verdict'], Number(row['counted'])]),
-    );
-    const kept = counts.get('keep') ?? 0;
-    const discarded = counts.get('discard') ?? 0;
-    const crashed = counts.get('crash') ?? 0;
+    const last = this.get("SELECT MAX(id) AS id FROM trials WHERE phase = 'settled'");
+    const newest = last?.['id'] ? this.trialById(Number(last['id'])) : null;
     const revision = this.newestRevision()?.revision ?? 0;
     const incumbent = this.incumbentTrial();
     const current = incumbent?.revision === revision ? incumbent : null;
-    // A later revision's baseline is no new code: the trial that made the incumbent is the last keep with a number.
-    const made = this.get(
-      "SELECT id, number FROM trials WHERE verdict = 'keep' AND phase = 'settled' AND number IS NOT NULL ORDER BY id DESC LIMIT 1",
-    );
-    const last = this.get("SELECT MAX(id) AS id FROM trials WHERE phase = 'settled'");
-    const newest = last?.['id'] ? this.trialById(Number(last['id'])) : null;
+    const { kept, discarded, crashed, uncounted, sinceKeep } = this.#tallyUpTo(newest?.id ?? 0, incumbent?.id ?? 0);
     return {
       trials: kept + discarded + crashed,
       kept,
       discarded,
       crashed,
-      uncounted: Number(
-        this.get("SELECT COUNT(*) AS n FROM trials WHERE phase = 'settled' AND number IS NULL AND kind = 'trial'")?.[
-          'n'
-        ],
-      ),
+      uncounted,
       baselineMetric: this.baseline(revision)?.metric ?? null,
       incumbentMetric: current?.metric ?? null,
-      incumbentTrial: made ? Number(made['number']) : null,
-      sinceKeep: this.#countedAfter(made ? Number(made['id']) : 0),
+      incumbentTrial: incumbent?.number ?? null,
+      sinceKeep,
       lastSettledAt: newest?.settledAt ?? null,
     };
+  }
+
+  /** Settled rows never change and ids only grow: what was counted once need not be read again. */
+  #tallyUpTo(upTo: number, incumbentId: number): Tally {
+    const before = this.#tally;
+    const added = (verdict: string | null, after: number) => this.#countTrials(verdict, after, upTo);
+    const isSame = before.incumbentId === incumbentId;
+    const start = isSame ? before.upTo : incumbentId;
+    const passed = ['keep', 'discard', 'crash'].reduce((sum, verdict) => sum + added(verdict, start).counted, 0);
+    const unjudged = added(null, before.upTo);
+    this.#tally = {
+      upTo,
+      incumbentId,
+      kept: before.kept + added('keep', before.upTo).counted,
+      discarded: before.discarded + added('discard', before.upTo).counted,
+      crashed: before.crashed + added('crash', before.upTo).counted,
+      uncounted: before.uncounted + unjudged.rows - unjudged.counted,
+      sinceKeep: (isSame ? before.sinceKeep : 0) + passed,
+    };
+    return this.#tally;
+  }
+
+  /** Read from the index `trials_by_verdict` alone; the `+` keeps SQLite from taking the index of kinds instead. */
+  #countTrials(verdict: string | null, after: number, upTo: number): { rows: number; counted: number } {
+    const row = this.get(
+      `SELECT COUNT(*) AS n, COUNT(number) AS counted FROM trials
+        WHERE verdict IS ? AND id > ? AND id <= ? AND phase = 'settled' AND +kind = 'trial'`,
+      verdict,
+      after,
+      upTo,
+    );
+    return { rows: Number(row?.['n']), counted: Number(row?.['counted']) };
   }
 
   /** Verdicts of the counted trials of one session. */
@@ -190,14 +221,6 @@ export class StoreReader {
 
   importedLines(): string[] {
     return this.all('SELECT line FROM imported ORDER BY position').map((row) => String(row['line']));
-  }
-
-  #countedAfter(id: number): number {
-    const row = this.get(
-      "SELECT COUNT(number) AS n FROM trials WHERE id > ? AND kind = 'trial' AND phase = 'settled'",
-      id,
-    );
-    return Number(row?.['n']);
   }
 
   protected statement(sql: string): Statement {

@@ -69,7 +69,7 @@ export const MIGRATIONS: readonly string[] = [
   );
   CREATE INDEX trials_by_tree ON trials (tree, revision) WHERE tree IS NOT NULL;
   CREATE INDEX trials_by_verdict ON trials (verdict, id, number, kind) WHERE phase = 'settled';
-  CREATE INDEX trials_by_session ON trials (session_id, verdict) WHERE number IS NOT NULL;
+  CREATE INDEX trials_by_session ON trials (session_id, verdict, kind, phase) WHERE number IS NOT NULL;
   CREATE INDEX trials_by_kind ON trials (kind, revision);
   CREATE UNIQUE INDEX one_open_trial ON trials (phase != 'settled') WHERE phase != 'settled';
 
@@ -104,6 +104,7 @@ export const MIGRATIONS: readonly string[] = [
     CHECK ((metric IS NOT NULL) = (outcome IS NOT NULL AND outcome = 'measured'))
   );
   CREATE INDEX measurements_by_trial ON measurements (trial_id);
+  CREATE INDEX measurements_by_commit ON measurements (commit_id);
   CREATE INDEX running_measurements ON measurements (state) WHERE state = 'running';
 
   CREATE TABLE imported (position INTEGER PRIMARY KEY, line TEXT NOT NULL);
