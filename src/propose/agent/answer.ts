@@ -8,7 +8,7 @@ export type Answer =
   /** The stream has no event that ends it. */
   | { readonly kind: 'unfinished' };
 
-export type AgentEvent = Readonly<Record<string, unknown>>;
+type AgentEvent = Readonly<Record<string, unknown>>;
 
 export interface AnswerReader {
   push(event: AgentEvent): void;

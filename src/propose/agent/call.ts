@@ -16,7 +16,7 @@ export type AgentChoice =
   | { readonly preset: PresetName; readonly model: string | null }
   | { readonly preset: 'command'; readonly command: string };
 
-export type CallSpec = Pick<CommandSpec, 'cwd' | 'env' | 'mark'> & {
+type CallSpec = Pick<CommandSpec, 'cwd' | 'env' | 'mark'> & {
   readonly prompt: string;
   /** Must not exist: `.out` and `.log` are appended, for what the agent answers and for its progress. */
   readonly recordPath: string;
@@ -25,7 +25,7 @@ export type CallSpec = Pick<CommandSpec, 'cwd' | 'env' | 'mark'> & {
   readonly onStart: NonNullable<CommandSpec['onStart']>;
 };
 
-export type CallResult =
+type CallResult =
   | { readonly kind: 'answered'; readonly text: string }
   | { readonly kind: 'failed'; readonly reason: string }
   | { readonly kind: 'aborted' };

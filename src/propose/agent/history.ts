@@ -10,7 +10,7 @@ import { escapeMentions } from './fence.js';
 
 type Measured = Pick<ProposeContext, 'metric' | 'baselineMetric' | 'history'>;
 
-export interface HistoryText {
+interface HistoryText {
   readonly text: string;
   readonly leftOut: number;
 }
@@ -68,7 +68,7 @@ function changeFrom(baseline: number, value: number): string {
   return ` (${formatPercent(percentChange(baseline, value))} from the baseline)`;
 }
 
-export interface Excerpt {
+interface Excerpt {
   readonly title: string;
   readonly text: string;
 }
