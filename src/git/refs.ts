@@ -2,8 +2,9 @@
  * The refs of one experiment. `incumbent` is the truth; the branch follows it for people. Every move names the value it
  * expects to find (compare-and-swap), and a branch that somebody has checked out is never moved under them.
  */
-import { readdir, rm } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { AppError } from '../core/errors.js';
 import type { ExperimentName } from '../core/names.js';
 import { quoted } from './failure.js';
@@ -26,6 +27,9 @@ interface RefState {
 }
 
 const REFLOG_MESSAGE = 'autoresearch';
+
+/** A lock on the branch that is older than this was left by a git that died. */
+const LIVING_LOCK_MS = 2_000;
 
 /** Git's words for a compare-and-swap that found something else: ref, and for two values the found and the expected. */
 const NOT_AS_EXPECTED =
@@ -134,12 +138,25 @@ export class ExperimentRefs {
     return ref;
   }
 
-  /** Removes locks that a killed git left on the refs that only the runner writes. Call with no git of ours running. */
+  /** Removes locks that a killed git left on the refs that the runner writes. Call with no git of ours running. */
   async removeStaleLocks(): Promise<void> {
     const folder = join(this.#repository.commonDir, this.#prefix);
     const names = await unlessAbsent(readdir(folder, { recursive: true }));
     for (const name of (names ?? []).filter((each) => each.endsWith('.lock')))
       await rm(join(folder, name), { force: true });
+    await this.#removeAgedLock(join(this.#repository.commonDir, `${this.branchRef}.lock`));
+  }
+
+  /** People's gits write the branch too, but they hold its lock for moments only. */
+  async #removeAgedLock(lock: string): Promise<void> {
+    const deadline = performance.now() + LIVING_LOCK_MS;
+    for (;;) {
+      const found = await unlessAbsent(stat(lock));
+      if (found === null) return;
+      if (Date.now() - found.mtimeMs > LIVING_LOCK_MS || performance.now() > deadline) break;
+      await delay(50);
+    }
+    await rm(lock, { force: true });
   }
 
   /** Why the branch cannot exist: another branch takes its place in the folder of refs. Null when it can. */

@@ -71,6 +71,8 @@ export class Repository {
   /** Runs in `root`, bound to this very git folder. */
   readonly git: Git;
   readonly #history: History;
+  /** The newest answer of `trackedPaths`: a trial asks for the same commit as the one before. */
+  #tracked: { readonly question: string; readonly paths: readonly TrackedPath[] } | null = null;
 
   constructor(place: RepositoryPlace, git: Git) {
     this.root = place.root;
@@ -155,10 +157,15 @@ export class Repository {
   }
 
   /** Files of a commit, all or those that match. */
-  async trackedPaths(commit: string, pathspecs: readonly string[] = []): Promise<TrackedPath[]> {
+  async trackedPaths(commit: string, pathspecs: readonly string[] = []): Promise<readonly TrackedPath[]> {
+    const question = [commit, ...pathspecs].join('\0');
+    if (this.#tracked?.question === question) return this.#tracked.paths;
     const emptyTree = EMPTY_TREES[this.rootCommit.length] ?? '';
     const changes = await this.rawChanges(emptyTree, commit, pathspecs);
-    return changes.map(({ path, newMode }) => ({ path: decodePath(path), mode: newMode }));
+    const paths = changes.map(({ path, newMode }) => ({ path: decodePath(path), mode: newMode }));
+    // A name may move, an object never changes.
+    if (/^[0-9a-f]{40,64}$/.test(commit)) this.#tracked = { question, paths };
+    return paths;
   }
 
   /** True when the commit has submodules. */

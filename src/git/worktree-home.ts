@@ -82,6 +82,7 @@ export class WorktreeHome {
     if (registered !== null && (await this.#isWhole(registered))) {
       await this.#restoreLinkFile(registered);
       await this.#lock(registered);
+      await rm(this.#intentFile, { force: true });
       return this.#whole(registered, false);
     }
     await this.#clear(registered);
@@ -96,8 +97,8 @@ export class WorktreeHome {
   }
 
   async #isWhole(gitDir: string): Promise<boolean> {
-    for (const file of ['HEAD', 'commondir', MARKER_FILE])
-      if ((await textOf(join(gitDir, file))) === null) return false;
+    // Empty: a killed run had created the file and not written it yet.
+    for (const file of ['HEAD', 'commondir', MARKER_FILE]) if (!(await textOf(join(gitDir, file)))) return false;
     return (await kindOf(this.path)) === 'folder';
   }
 

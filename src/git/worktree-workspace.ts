@@ -38,6 +38,8 @@ export class WorktreeWorkspace implements Workspace {
   readonly #cleanRules: readonly string[];
   /** The commit whose tree our index holds, as far as this process knows. */
   #indexCommit: string | null = null;
+  /** The commit that `settle` put in place, until anything else happens here: nobody has written since. */
+  #settledAt: string | null = null;
   #checked = false;
 
   constructor(repository: Repository, experiment: ExperimentName, options: WorktreeOptions = {}) {
@@ -57,6 +59,9 @@ export class WorktreeWorkspace implements Workspace {
       await checkLinks(this.#repository, this.#links);
       this.#checked = true;
     }
+    const isInPlace = this.#settledAt === incumbent;
+    this.#settledAt = null;
+    if (isInPlace && !(await this.#home.ensure(incumbent)).isNew) return;
     await this.materialise(incumbent);
   }
 
@@ -108,6 +113,7 @@ export class WorktreeWorkspace implements Workspace {
 
   async settle(incumbent: string): Promise<null> {
     await this.materialise(incumbent);
+    this.#settledAt = incumbent;
     return null;
   }
 
@@ -127,6 +133,7 @@ export class WorktreeWorkspace implements Workspace {
   async #restore(worktree: WholeWorktree, commit: string): Promise<void> {
     const { git, gitDir, indexFile } = worktree;
     this.#indexCommit = null;
+    this.#settledAt = null;
     await removeGitLeftovers(gitDir);
     await this.#leaveBranch(worktree, commit);
     // Cleaning comes first: behind a symlink that took a folder's place, reset would find the files "unchanged".

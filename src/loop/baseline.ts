@@ -4,7 +4,7 @@ import { median, noisePercent } from '../core/statistics.js';
 import { formatMetric, formatPercent } from '../core/units.js';
 import { globPathspec } from '../git/staging.js';
 import type { TrialRow } from '../store/rows.js';
-import { noiseKey, RunAborted, type RunContext } from './context.js';
+import { noiseKey, RunAborted, type RunContext, scopeOf } from './context.js';
 import { type Lab, SetupFailed } from './lab.js';
 import { endUncounted } from './settle.js';
 import { finishTrial } from './trial.js';
@@ -21,6 +21,7 @@ const SABOTAGE_SPREADS = 5;
 /** Measures the baseline of the current revision on `commit`. @throws AppError baseline with what to mend. */
 export async function runBaseline(context: RunContext, lab: Lab, commit: string): Promise<TrialRow> {
   const { store, refs, experiment, revision, session, now } = context;
+  await commitOpenEdit(context, commit);
   const begun = store.beginTrial({
     kind: 'baseline',
     sessionId: session.counters.id,
@@ -64,6 +65,20 @@ export async function runBaseline(context: RunContext, lab: Lab, commit: string)
   }
   await refs.initialise(await firstCommit(context, commit), { branch: experiment.settings.workspace.branch });
   return finishBaseline(context, lab, trial.id);
+}
+
+/**
+ * In a checkout the target may hold an uncommitted edit, the first proposal: it becomes a commit of the proposal line, so
+ * that the unmodified files can take its place for the baseline and it can come back.
+ */
+async function commitOpenEdit({ workspace, repository, experiment, now }: RunContext, start: string): Promise<void> {
+  if (workspace.kind !== 'checkout') return;
+  const staged = await workspace.inspect(start, scopeOf(experiment));
+  if (staged === null || staged.existingCommit !== null || staged.changed.length === 0) return;
+  const { tree, parent } = staged;
+  const message = `experiment: edit of ${staged.changed.map(({ path }) => path).join(', ')}\n`;
+  const edit = await repository.commitTree({ tree, parent, message, epochSeconds: Math.floor(now() / 1000) });
+  await workspace.adopt(edit, staged);
 }
 
 /** The incumbent exists already for a later revision's baseline; then nothing is created. */

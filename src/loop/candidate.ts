@@ -86,7 +86,8 @@ export async function recordIntent(
 
 /** What is decided without measuring: out of scope, tampered with the measurement, or measured before. */
 function rulingOf(context: RunContext, trial: TrialRow, staged: StagedProposal): Ruling | null {
-  const definitions = new Set(context.revision.files.map(({ path }) => path));
+  const ownConfig = `.autoresearch/${context.name}/config.cfg`;
+  const definitions = new Set([ownConfig, ...context.revision.files.map(({ path }) => path)]);
   const touched = [...staged.changed.map(({ path }) => path), ...staged.outOfScope].filter((path) =>
     definitions.has(path),
   );

@@ -7,6 +7,7 @@ import type { Judgement } from '../store/steps.js';
 import { noiseKey, RunAborted, type RunContext, readNoise } from './context.js';
 import { type Lab, SetupFailed } from './lab.js';
 import { countOutcome } from './session.js';
+import { operatorsError } from './system-failure.js';
 
 /**
  * From a committed candidate to a judgement: what was ruled before, the measurements the gate asks for, the checks, and
@@ -37,7 +38,8 @@ export async function judge(context: RunContext, lab: Lab, recorded: TrialRow): 
   const trial = context.store.beginAttempt(recorded.id);
   try {
     return await measureAndJudge(context, lab, trial);
-  } catch (error) {
+  } catch (caught) {
+    const error = operatorsError(caught);
     // Nothing of an unfinished measuring is evidence; the next start measures afresh.
     if (error instanceof RunAborted || error instanceof EnvironmentBroken || error instanceof AppError) {
       context.store.suspendAttempt(trial.id);

@@ -9,7 +9,8 @@ import { recover } from './recover.js';
 import { openRevision } from './revision.js';
 import { rebuildMirror } from './settle.js';
 import { type Stop, type StopReason, stopBecause } from './stop-rules.js';
-import { currentIncumbent, runTrial } from './trial.js';
+import { operatorsError } from './system-failure.js';
+import { judgedIncumbent, runTrial } from './trial.js';
 
 /** Trials until a rule, a person or a fault says stop. What has to be recovered is recovered first. */
 export interface LoopOptions {
@@ -32,15 +33,28 @@ export async function runLoop(context: RunContext, options: LoopOptions): Promis
     mirrorAtStart(context);
     for (let round = 0; ; round += 1) {
       await refreshDefinitions(context, round === 0);
-      await ensureBaseline(context, lab);
+      const incumbent = await ensureBaseline(context, lab);
       const stop = stopNow(context, options, round);
       if (stop) return stop;
       if (context.signal.aborted) throw new RunAborted();
-      const { trial, exhausted } = await runTrial(context, lab, options.retryOf);
+      const { trial, exhausted } = await runTrial(context, lab, { incumbent, retryOf: options.retryOf });
       if (exhausted) return { reason: 'proposer_finished', detail: trial.reason };
     }
   } catch (error) {
-    return stopFor(error, options);
+    await putBack(context);
+    return stopFor(operatorsError(error), options);
+  }
+}
+
+/** A run that ends in the middle leaves the operator's checkout as HEAD says, not as the last measurement needed it. */
+async function putBack({ workspace, repository, emit }: RunContext): Promise<void> {
+  if (workspace.kind !== 'checkout') return;
+  try {
+    const note = await workspace.settle((await repository.head()).commit, null);
+    if (note) emit({ kind: 'notice', level: 'warning', text: note });
+  } catch (error) {
+    // What ended the run is told first; the next start puts the files back.
+    emit({ kind: 'notice', level: 'warning', text: `the target was not put back: ${errorMessage(error)}` });
   }
 }
 
@@ -102,20 +116,23 @@ async function refreshDefinitions(context: RunContext, isFirst: boolean): Promis
   }
 }
 
-/** Measures the baseline of the current revision where there is none: of the start commit, or of the incumbent. */
-async function ensureBaseline(context: RunContext, lab: Lab): Promise<void> {
+/**
+ * Measures the baseline of the current revision where there is none: of the start commit, or of the incumbent. Returns
+ * the incumbent.
+ */
+async function ensureBaseline(context: RunContext, lab: Lab): Promise<string> {
   const { store, refs, revision, repository, experiment } = context;
   const incumbent = await refs.incumbent();
-  if (incumbent !== null && store.baseline(revision.number)) return;
-  if (incumbent === null && store.incumbentTrial()) await currentIncumbent(context);
-  if (incumbent !== null) {
-    await runBaseline(context, lab, incumbent);
-    return;
+  if (incumbent !== null || store.incumbentTrial()) {
+    const judged = await judgedIncumbent(context, incumbent);
+    if (!store.baseline(revision.number)) await runBaseline(context, lab, judged);
+    return judged;
   }
   const head = (await repository.head()).commit;
   const blocked = experiment.settings.workspace.branch ? await refs.blockingBranch() : null;
   if (blocked) throw blocked;
   await runBaseline(context, lab, experiment.settings.workspace.branch ? await refs.startPoint(head) : head);
+  return judgedIncumbent(context, await refs.incumbent());
 }
 
 function mirrorAtStart(context: RunContext): void {

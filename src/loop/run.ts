@@ -26,6 +26,7 @@ import { openRevision, REBASED_ONTO } from './revision.js';
 import { Session } from './session.js';
 import { StateFolder } from './state-folder.js';
 import type { Stop, StopReason } from './stop-rules.js';
+import { operatorsError } from './system-failure.js';
 
 /**
  * One run of an experiment, from the lock to the stop reason: opens everything in the order in which it can fail
@@ -96,6 +97,14 @@ const LARGEST_DAEMON_LOG_BYTES = 10 * 1024 * 1024;
 
 /** @throws AppError for what stops a run before it begins; afterwards the reason is in the result. */
 export async function runExperiment(request: RunRequest): Promise<RunResult> {
+  try {
+    return await runLocked(request);
+  } catch (error) {
+    throw operatorsError(error);
+  }
+}
+
+async function runLocked(request: RunRequest): Promise<RunResult> {
   const { repository } = request;
   const state = new StateFolder(repository.commonDir, request.experiment.name);
   const lock = RunnerLock.acquire(state.path, Date.now());
@@ -104,7 +113,7 @@ export async function runExperiment(request: RunRequest): Promise<RunResult> {
   let heartbeat: NodeJS.Timeout | null = null;
   try {
     store = Store.create(state.store);
-    const log = openDaemonLog(state.daemonLog);
+    const log = openDaemonLog(state.daemonLog, request.emit);
     const emit: EventSink = (event) => {
       log.info(event);
       request.emit(event);
@@ -258,8 +267,15 @@ function startHeartbeat(path: string): NodeJS.Timeout {
   return timer;
 }
 
-/** JSON lines, written synchronously: the last line survives a kill. */
-function openDaemonLog(path: string): Logger {
+/** JSON lines, written synchronously: the last line survives a kill. A record for people: its failure stops nothing. */
+function openDaemonLog(path: string, emit: EventSink): Logger {
   if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > LARGEST_DAEMON_LOG_BYTES) renameSync(path, `${path}.1`);
-  return pino({ base: { pid: process.pid } }, destination({ dest: path, sync: true }));
+  const file = destination({ dest: path, sync: true });
+  let isBehind = false;
+  file.on('error', (error: unknown) => {
+    if (isBehind) return;
+    isBehind = true;
+    emit({ kind: 'notice', level: 'warning', text: `${path} cannot be written: ${errorMessage(error)}` });
+  });
+  return pino({ base: { pid: process.pid } }, file);
 }

@@ -23,7 +23,9 @@ export async function settle(context: RunContext, trial: TrialRow): Promise<Tria
     if (fate.branch === 'diverged')
       notes.push(`the branch ${refs.branchName} has commits of its own and was left alone`);
   }
-  const note = await workspace.settle(kept ? candidate : trial.incumbentCommit, candidate);
+  // A baseline tried nothing: there is no line to roll back.
+  const tried = trial.kind === 'baseline' ? null : candidate;
+  const note = await workspace.settle(kept ? candidate : trial.incumbentCommit, tried);
   if (note) notes.push(note);
   session.counters = countOutcome(session.counters, trial.outcome, trial.kind);
   proposer.observe?.(toSettledTrial(trial));

@@ -4,6 +4,7 @@ import { commit, endWithoutCandidate, propose, recordIntent } from './candidate.
 import { type RunContext, scopeOf } from './context.js';
 import { judge } from './judge.js';
 import type { Lab } from './lab.js';
+import { REBASED_ONTO } from './revision.js';
 import { settle } from './settle.js';
 
 /**
@@ -16,9 +17,18 @@ export interface TrialResult {
   readonly exhausted: boolean;
 }
 
+export interface TrialOrder {
+  /** Read from its ref just now. */
+  readonly incumbent: string;
+  readonly retryOf: number | null;
+}
+
 /** Runs one whole trial from the incumbent. */
-export async function runTrial(context: RunContext, lab: Lab, retryOf: number | null = null): Promise<TrialResult> {
-  const incumbent = await currentIncumbent(context);
+export async function runTrial(
+  context: RunContext,
+  lab: Lab,
+  { incumbent, retryOf }: TrialOrder,
+): Promise<TrialResult> {
   const trial = context.store.beginTrial({
     kind: 'trial',
     sessionId: context.session.counters.id,
@@ -56,11 +66,21 @@ export async function runTrial(context: RunContext, lab: Lab, retryOf: number | 
   return { trial: await finishTrial(context, lab, intended), exhausted: false };
 }
 
-export async function currentIncumbent({ refs }: Pick<RunContext, 'refs'>): Promise<string> {
-  const incumbent = await refs.incumbent();
-  if (incumbent !== null) return incumbent;
+/** @throws AppError conflict when the ref is gone, or is not where the last keep (or a rebase after it) left it. */
+export async function judgedIncumbent(
+  { refs, store, repository }: RunContext,
+  incumbent: string | null,
+): Promise<string> {
+  const kept = store.incumbentTrial()?.candidateCommit ?? null;
+  if (incumbent !== null) {
+    if (kept === null || incumbent === kept) return incumbent;
+    if (incumbent === store.fact(REBASED_ONTO) && (await repository.isAncestor(kept, incumbent))) return incumbent;
+    throw new AppError('conflict', `${refs.incumbentRef} was moved by somebody else to ${incumbent}`, {
+      hint: `see what it is: git log -3 ${incumbent}; put it back: git update-ref ${refs.incumbentRef} ${kept} ${incumbent}; to take their commits in, then run with --rebase-onto ${incumbent}`,
+    });
+  }
   throw new AppError('conflict', `the ref ${refs.incumbentRef} is gone`, {
-    hint: `put it back to the last kept trial: git update-ref ${refs.incumbentRef} <commit>; \`autoresearch results\` lists them`,
+    hint: `put it back to the last kept trial: git update-ref ${refs.incumbentRef} ${kept ?? '<commit>'}`,
   });
 }
 
