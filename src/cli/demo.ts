@@ -41,10 +41,13 @@ async function runDemo({ trials }: DemoOptions): Promise<number> {
   });
   const { printResults } = await import('./results.js');
   await printResults({ experiment, repository });
+  const { findProgram } = await import('../process/shell.js');
+  const onPath = findProgram('autoresearch', process.env['PATH'] ?? '') !== null;
   out(
     [
       '',
       "The numbers are this machine's, of this minute; yours will differ. Where to look next:",
+      ...(onPath ? [] : [`  alias autoresearch='node ${process.argv[1]}'`]),
       `  cd ${folder}`,
       '  git log --oneline autoresearch/engineering/log-report-speed   # the kept changes, as commits',
       '  autoresearch show 1                                           # any trial: diff, numbers, reason',
