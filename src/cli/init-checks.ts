@@ -11,7 +11,7 @@ import { ExperimentRefs } from '../git/refs.js';
 import type { Repository } from '../git/repository.js';
 import { globPathspec } from '../git/staging.js';
 import type { Surroundings } from './detect/surroundings.js';
-import { pathsMatching, type Plan } from './init-plan.js';
+import { type Plan, pathsMatching } from './init-plan.js';
 
 /** @throws AppError config when an experiment of this name would stand beside the new one, in either scope. */
 export function refuseTakenName(name: ExperimentName, scope: Plan['scope'], place: DiscoveryPlace): void {
@@ -49,23 +49,35 @@ export async function resolveTarget(
   return [...new Set(resolved)];
 }
 
-async function firstMatching(repository: Repository, commit: string, spellings: readonly string[]): Promise<string | null> {
+async function firstMatching(
+  repository: Repository,
+  commit: string,
+  spellings: readonly string[],
+): Promise<string | null> {
   for (const spelling of spellings) {
     if ((await pathsMatching(repository, commit, [spelling])).length > 0) return spelling;
   }
   return null;
 }
 
-async function unknownTarget(repository: Repository, spellings: readonly string[], tracked: readonly string[]): Promise<AppError> {
+async function unknownTarget(
+  repository: Repository,
+  spellings: readonly string[],
+  tracked: readonly string[],
+): Promise<AppError> {
   const top = quoted(repository.root);
   for (const spelling of spellings) {
     const shown = oneLine(spelling);
     const addition = `cd ${top} && git add -- ${quoted(spelling)} && git commit -m 'add ${/^[\w./-]+$/.test(spelling) ? spelling : 'the target'}'`;
     if ((await lists(repository, ['--others', '--exclude-standard'], spelling)) > 0) {
-      return new AppError('repository', `the target ${shown} is not tracked by git: nothing could be undone`, { hint: addition });
+      return new AppError('repository', `the target ${shown} is not tracked by git: nothing could be undone`, {
+        hint: addition,
+      });
     }
     if ((await lists(repository, ['--cached'], spelling)) > 0) {
-      return new AppError('repository', `the target ${shown} is in no commit yet: nothing could be undone`, { hint: addition });
+      return new AppError('repository', `the target ${shown} is in no commit yet: nothing could be undone`, {
+        hint: addition,
+      });
     }
     if ((await lists(repository, ['--others'], spelling)) > 0) {
       return new AppError('repository', `the target ${shown} is ignored by git: nothing could be undone`, {
@@ -77,7 +89,9 @@ async function unknownTarget(repository: Repository, spellings: readonly string[
   const near = suggest(wanted, tracked) ?? tracked.find((path) => path.endsWith(`/${wanted}`));
   const message = `the target ${oneLine(wanted)} matches no file in ${repository.root}`;
   return new AppError('repository', near ? `${message}; did you mean ${oneLine(near)}?` : message, {
-    hint: near ? `use --target ${quoted(oneLine(near))}` : 'name paths or globs from the top of the repository; see them: git ls-files',
+    hint: near
+      ? `use --target ${quoted(oneLine(near))}`
+      : 'name paths or globs from the top of the repository; see them: git ls-files',
   });
 }
 
@@ -102,10 +116,19 @@ export async function checkBranch(plan: Plan, { repository, commit }: Surroundin
 }
 
 /** Notes about work that the first measurement will not see. */
-export async function noteUncommitted(repository: Repository, targetFiles: readonly string[], notes: string[]): Promise<void> {
+export async function noteUncommitted(
+  repository: Repository,
+  targetFiles: readonly string[],
+  notes: string[],
+): Promise<void> {
   const files = new Set(targetFiles);
   const changed = (await repository.dirtyPaths()).filter(({ path, untracked }) => !untracked && files.has(path));
   if (changed.length === 0) return;
-  const shown = changed.slice(0, 3).map(({ path }) => oneLine(path)).join(', ');
-  notes.push(`uncommitted changes in ${shown}${changed.length > 3 ? ` and ${changed.length - 3} more` : ''}: the baseline is the last commit, without them`);
+  const shown = changed
+    .slice(0, 3)
+    .map(({ path }) => oneLine(path))
+    .join(', ');
+  notes.push(
+    `uncommitted changes in ${shown}${changed.length > 3 ? ` and ${changed.length - 3} more` : ''}: the baseline is the last commit, without them`,
+  );
 }

@@ -4,6 +4,7 @@
  */
 import type { z } from 'zod';
 import { configSchema, settingsHelp } from '../config/schema.js';
+import type { ExperimentSettings } from '../config/settings.js';
 import { AppError } from '../core/errors.js';
 import type { Direction } from '../core/metric.js';
 import { parseExperimentName } from '../core/names.js';
@@ -12,7 +13,7 @@ import { oneLine } from '../core/text.js';
 import { BUILT_IN_EVALUATORS } from '../evaluators/index.js';
 import type { BuiltInEvaluator } from '../evaluators/types.js';
 import { quoted } from '../git/failure.js';
-import { AGENT_PRESETS } from './detect/surroundings.js';
+import { AGENT_PRESETS, type AgentPreset } from './detect/surroundings.js';
 
 export interface InitFlags {
   readonly domain?: string;
@@ -42,11 +43,10 @@ export interface InitFlags {
   readonly listEvaluators?: boolean;
 }
 
-export const PROPOSERS = ['agent', 'manual', 'watch', 'search'] as const;
-export type ProposerKind = (typeof PROPOSERS)[number];
+export type ProposerKind = ExperimentSettings['proposer']['kind'];
 
 export interface Agent {
-  readonly preset: (typeof AGENT_PRESETS)[number] | 'command';
+  readonly preset: AgentPreset | 'command';
   /** Only for `command`. */
   readonly command: string | null;
 }
@@ -76,12 +76,14 @@ export function readFlags(flags: InitFlags, evaluatorOptions: readonly string[])
   const evaluator = readEvaluator(flags, evaluatorOptions);
   const agent = readAgent(flags);
   const metric = flags.metric === undefined ? null : value('--metric', flags.metric, shape.metric);
-  const direction = flags.direction === undefined ? null : value('--direction', flags.direction, shape.metric_direction);
+  const direction =
+    flags.direction === undefined ? null : value('--direction', flags.direction, shape.metric_direction);
   const isOwnMetric = evaluator !== null && (metric === null || metric === evaluator.metric);
   return {
     ...readName(flags),
     target: flags.target === undefined ? null : value('--target', flags.target, shape.target),
-    evaluateCmd: evaluator?.command ?? (flags.eval === undefined ? null : value('--eval', flags.eval, shape.evaluate_cmd)),
+    evaluateCmd:
+      evaluator?.command ?? (flags.eval === undefined ? null : value('--eval', flags.eval, shape.evaluate_cmd)),
     metric: metric ?? evaluator?.metric ?? null,
     direction: direction ?? (isOwnMetric ? evaluator.direction : null),
     timeBudget:
@@ -156,7 +158,8 @@ function readAgent({ agent, proposer }: InitFlags): Agent | null {
 /** `claude`, `codex`, `gemini`, or a command line of one's own. */
 export function parseAgent(text: string): Agent {
   const trimmed = text.trim();
-  if (trimmed === '') throw new AppError('usage', '--agent is empty', { hint: `allowed: ${AGENT_PRESETS.join(', ')}, or a command` });
+  if (trimmed === '')
+    throw new AppError('usage', '--agent is empty', { hint: `allowed: ${AGENT_PRESETS.join(', ')}, or a command` });
   const preset = AGENT_PRESETS.find((name) => name === trimmed);
   return preset ? { preset, command: null } : { preset: 'command', command: trimmed };
 }
@@ -195,7 +198,10 @@ function evaluatorWords(evaluator: BuiltInEvaluator, flags: InitFlags, given: re
     const [flag = '', inline] = splitOnce(words[index] ?? '');
     const option = evaluator.options.find((each) => each.flag === flag);
     if (!option) {
-      const near = suggest(flag, evaluator.options.map((each) => each.flag));
+      const near = suggest(
+        flag,
+        evaluator.options.map((each) => each.flag),
+      );
       const wrong = `${evaluator.name} has no option "${oneLine(flag, 60)}"${near ? `; did you mean ${near}?` : ''}`;
       throw evaluatorError(evaluator, wrong);
     }

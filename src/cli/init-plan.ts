@@ -10,6 +10,7 @@ import { oneLine } from '../core/text.js';
 import { quoted } from '../git/failure.js';
 import type { Repository } from '../git/repository.js';
 import { globPathspec } from '../git/staging.js';
+import { findProgram } from '../process/shell.js';
 import { filesBehind, metricsBehind } from './detect/evaluation.js';
 import { directionOfName, preferredMetric } from './detect/metric.js';
 import { guessName, guessTarget, type Surroundings } from './detect/surroundings.js';
@@ -52,14 +53,18 @@ export function missingFlags(given: Given, surroundings: Surroundings): MissingF
   const agent = surroundings.agents[0] ?? 'claude';
   const rows: (MissingFlag & { readonly isMissing: boolean })[] = [
     { flag: '--domain', example: 'engineering', isMissing: given.domain === null },
-    { flag: '--name', example: guessName(target, metric, surroundings.repository.root), isMissing: given.name === null },
+    {
+      flag: '--name',
+      example: guessName(target, metric, surroundings.repository.root),
+      isMissing: given.name === null,
+    },
     { flag: '--target', example: target, isMissing: given.target === null },
     { flag: '--eval', example: evaluateCmd, isMissing: given.evaluateCmd === null },
     { flag: '--metric', example: metric, isMissing: given.metric === null },
     {
       flag: '--direction',
       example: directionOfName(metric) ?? 'lower',
-      isMissing: given.metric !== null && directionOf(given.metric, given.direction) === null,
+      isMissing: directionOf(metric, given.direction) === null,
     },
     {
       flag: '--agent',
@@ -105,7 +110,15 @@ export async function completePlan(
   const { domain, name, target, evaluateCmd, metric } = given;
   const direction = metric === null ? null : directionOf(metric, given.direction);
   if (!domain || !name || !target || !evaluateCmd || !metric || !direction) throw new Error('the plan is not complete');
-  if (given.direction === null && flags.direction === undefined) notes.push(`${metric}: lower is better; if not: --direction higher`);
+  if (given.direction === null && directionOfName(metric) === null) {
+    notes.push(`lower ${metric} is better, as nothing else was said; otherwise change metric_direction in config.cfg`);
+  }
+  if (
+    /\bautoresearch evaluate\b/.test(evaluateCmd) &&
+    findProgram('autoresearch', process.env['PATH'] ?? '') === null
+  ) {
+    notes.push('autoresearch is not on PATH, where evaluate_cmd looks for it: npm install --global autoresearch');
+  }
   return {
     name: { domain, name },
     scope: flags.scope,
@@ -124,9 +137,9 @@ export async function completePlan(
 
 function chooseAgent(given: Agent | null, { agents }: Surroundings, notes: string[]): Agent | null {
   if (given !== null) return given;
-  const preset = agents.find((name): name is 'claude' | 'codex' | 'gemini' => ['claude', 'codex', 'gemini'].includes(name));
+  const [preset] = agents;
   if (preset === undefined) return null;
-  notes.push(`agent: ${preset}, found on PATH; another one: --agent <name or command>`);
+  notes.push(`agent: ${preset}, found on PATH; to change that: [agent] in config.cfg`);
   return { preset, command: null };
 }
 
@@ -138,13 +151,19 @@ function chooseWorkspace(given: Given, { workspace }: Surroundings, notes: strin
   if (given.workspace === 'checkout') return { link: given.link ?? [], setup: given.setup, keep };
   if (given.link !== null || given.setup !== null) return { link: given.link ?? [], setup: given.setup, keep };
   if (workspace.link.length > 0) {
-    notes.push(`link: the clean worktree borrows your ${workspace.link.join(', ')}; without: --link ''`);
+    notes.push(
+      `link: the clean worktree borrows your ${workspace.link.join(', ')}; to change that: link in config.cfg`,
+    );
   } else if (workspace.setup) {
     const { command, keep: kept, reason } = workspace.setup;
-    notes.push(`nothing is installed in the worktree (${reason}); if it is needed: --setup ${quoted(command)} --keep ${quoted(kept)}`);
+    notes.push(
+      `nothing is installed in the worktree (${reason}); if it is needed, in config.cfg: setup_cmd = ${command} and keep = ${kept}`,
+    );
   }
   if (given.keep === null && workspace.keep.length > 0) {
-    notes.push(`keep: ${workspace.keep.join(', ')} survives cleaning, so that builds stay quick; without: --keep ''`);
+    notes.push(
+      `keep: ${workspace.keep.join(', ')} survives cleaning, so that builds stay quick; to change that: keep in config.cfg`,
+    );
     return { link: workspace.link, setup: null, keep: workspace.keep };
   }
   return { link: workspace.link, setup: null, keep };
@@ -160,11 +179,17 @@ async function hiddenEvaluatorFiles(
   const globs = target.filter((pattern) => /[*?[\]]/.test(pattern));
   if (globs.length === 0 || behind.length === 0) return [];
   const matched = new Set(await pathsMatching(repository, commit, globs));
-  return behind.filter((path) => matched.has(path) && !target.includes(path) && !evaluateCmd.split(/[\s'"]+/).includes(path));
+  return behind.filter(
+    (path) => matched.has(path) && !target.includes(path) && !evaluateCmd.split(/[\s'"]+/).includes(path),
+  );
 }
 
 /** Tracked files that a target's patterns match. */
-export async function pathsMatching(repository: Repository, commit: string, patterns: readonly string[]): Promise<string[]> {
+export async function pathsMatching(
+  repository: Repository,
+  commit: string,
+  patterns: readonly string[],
+): Promise<string[]> {
   return (await repository.trackedPaths(commit, patterns.map(globPathspec))).map(({ path }) => path);
 }
 

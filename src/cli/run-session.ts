@@ -36,7 +36,7 @@ export async function runToEnd(request: SessionRequest): Promise<number> {
   const stop = new StopSwitch();
   const release = listenForSignals(stop, longestWait(experiment, mode));
   const live = new LiveLine(process.stderr);
-  if (!options.quiet) await announce(experiment, repository, options);
+  if (!options.quiet) await announce(experiment, repository, { loop: options.loop === true, mode });
   let result: RunResult;
   try {
     const trials = new TrialPrinter(experiment, repository, live);
@@ -84,7 +84,8 @@ function listenForSignals(stop: StopSwitch, wait: string): () => void {
 }
 
 export async function describeRun(experiment: Experiment, repository: Repository, options: RunOptions): Promise<void> {
-  await announce(experiment, repository, options);
+  const mode = options.loop ? 'loop' : 'single';
+  await announce(experiment, repository, { loop: options.loop === true, mode });
   const { settings } = experiment;
   out(
     [
@@ -97,7 +98,12 @@ export async function describeRun(experiment: Experiment, repository: Repository
   );
 }
 
-async function announce(experiment: Experiment, repository: Repository, options: RunOptions): Promise<void> {
+interface Announced {
+  readonly loop: boolean;
+  readonly mode: RunRequest['mode'];
+}
+
+async function announce(experiment: Experiment, repository: Repository, options: Announced): Promise<void> {
   const { settings } = experiment;
   const kind = proposerKind(experiment, options.loop ? 'loop' : 'single');
   const budget = formatSeconds(settings.timeBudgetMinutes * 60);
@@ -107,7 +113,7 @@ async function announce(experiment: Experiment, repository: Repository, options:
     `${formatExperimentName(experiment.name)}: ${settings.metric} (${settings.metricDirection} is better), proposer ${kind}, budget ${budget}, ended by force at ${limit}, ${shellName()} in a ${containment}`,
   );
   const byHand = kind === 'watch' || kind === 'manual';
-  const workspace = settings.workspace.kind ?? (byHand ? 'checkout' : 'worktree');
+  const workspace = settings.workspace.kind ?? (byHand && options.mode !== 'baseline' ? 'checkout' : 'worktree');
   talk(
     `workspace: ${workspace === 'worktree' ? workspacePath(repository, experiment.name) : `${repository.root} (your checkout)`}`,
   );

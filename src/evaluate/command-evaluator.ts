@@ -32,6 +32,7 @@ export interface EvaluateRequest {
   /** Made here; holds items.jsonl, feedback.md and artefacts. */
   readonly outputFolder: string;
   readonly definitionsFolder: string;
+  readonly programsFolder: string;
   readonly mark: string;
   readonly onStart: (identity: ProcessIdentity) => void;
 }
@@ -84,7 +85,7 @@ export async function evaluate(
 
 function evaluatorEnvironment(evaluator: EvaluatorCommand, request: EvaluateRequest): Record<string, string> {
   return {
-    ...baseEnvironment(process.env),
+    ...baseEnvironment(process.env, request.programsFolder),
     AUTORESEARCH_EXPERIMENT: request.experiment,
     AUTORESEARCH_TRIAL: request.trial === null ? '' : String(request.trial),
     AUTORESEARCH_COMMIT: request.commit,

@@ -1,3 +1,5 @@
+import { delimiter } from 'node:path';
+
 /**
  * The environment of commands that we start: the operator's own, without what would change their meaning (git
  * variables of a surrounding hook, service and agent plumbing).
@@ -5,7 +7,8 @@
 const REMOVED =
   /^(GIT_(DIR|WORK_TREE|INDEX_FILE|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES|COMMON_DIR|PREFIX|NAMESPACE|CONFIG_PARAMETERS|CONFIG_COUNT|CONFIG_KEY_.*|CONFIG_VALUE_.*|EXEC_PATH|EDITOR|QUARANTINE_PATH)|NOTIFY_SOCKET|WATCHDOG_PID|WATCHDOG_USEC|INVOCATION_ID|LISTEN_(PID|FDS|FDNAMES)|JOURNAL_STREAM|CLAUDECODE)$/;
 
-export function baseEnvironment(ambient: NodeJS.ProcessEnv): Record<string, string> {
+/** `programs`: a folder searched first, in which this very autoresearch is found by its name. */
+export function baseEnvironment(ambient: NodeJS.ProcessEnv, programs?: string): Record<string, string> {
   const kept: Record<string, string> = {};
   for (const [name, value] of Object.entries(ambient)) {
     if (value === undefined || REMOVED.test(name)) continue;
@@ -18,5 +21,6 @@ export function baseEnvironment(ambient: NodeJS.ProcessEnv): Record<string, stri
       continue;
     kept[name] = value;
   }
+  if (programs !== undefined) kept['PATH'] = [programs, kept['PATH']].filter(Boolean).join(delimiter);
   return kept;
 }

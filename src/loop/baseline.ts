@@ -1,11 +1,13 @@
 import { AppError } from '../core/errors.js';
 import type { Measurement } from '../core/measurement.js';
+import type { Outcome } from '../core/outcome.js';
 import { median, noisePercent } from '../core/statistics.js';
 import { formatMetric, formatPercent } from '../core/units.js';
 import { globPathspec } from '../git/staging.js';
 import type { TrialRow } from '../store/rows.js';
 import { noiseKey, RunAborted, type RunContext, scopeOf } from './context.js';
 import { type Lab, SetupFailed } from './lab.js';
+import { probeTarget } from './probe.js';
 import { endUncounted } from './settle.js';
 import { finishTrial } from './trial.js';
 
@@ -13,11 +15,6 @@ import { finishTrial } from './trial.js';
  * Trial 0, and the baseline of every later revision: the unmodified code, measured several times, and once with the
  * target broken on purpose, to prove that the evaluator reads it.
  */
-const SABOTAGE = '\u0001}])>;"\'`autoresearch broke this file on purpose, for one measurement\n';
-const MOST_SABOTAGED_FILES = 2000;
-/** How far, in spreads of the baseline, a broken target must move a noisy metric. */
-const SABOTAGE_SPREADS = 5;
-
 /** Measures the baseline of the current revision on `commit`. @throws AppError baseline with what to mend. */
 export async function runBaseline(context: RunContext, lab: Lab, commit: string): Promise<TrialRow> {
   const { store, refs, experiment, revision, session, now } = context;
@@ -57,10 +54,11 @@ export async function runBaseline(context: RunContext, lab: Lab, commit: string)
   } catch (error) {
     store.dropMeasurements(trial.id);
     const aborted = error instanceof RunAborted;
+    const outcome = error instanceof BaselineFailed ? error.outcome : 'interrupted';
     const reason = aborted
       ? 'the run was stopped during the baseline'
       : String(error instanceof Error ? error.message : error);
-    endUncounted(context, trial, { outcome: 'interrupted', reason });
+    endUncounted(context, trial, { outcome, reason });
     throw error;
   }
   await refs.initialise(await firstCommit(context, commit), { branch: experiment.settings.workspace.branch });
@@ -147,24 +145,40 @@ async function measureUnmodified(context: RunContext, lab: Lab, trial: TrialRow)
   try {
     const measurement = await lab.measure({ trial, side: 'candidate', commit });
     if (measurement.outcome === 'measured') return measurement;
-    const tail = await lab.tail(measurement.logPath);
-    throw baselineError(
-      context,
-      `${measurement.outcome.replaceAll('_', ' ')}: ${measurement.reason}`,
-      tail,
-      measurement.logPath,
-    );
+    const { outcome, logPath } = measurement;
+    if (outcome === 'try_later') throw new Error('the lab waits out "try later"');
+    const reason = `${outcome.replaceAll('_', ' ')}: ${measurement.reason}`;
+    throw baselineError(context, { outcome, reason, tail: await lab.tail(logPath), logPath });
   } catch (error) {
-    if (error instanceof SetupFailed) throw baselineError(context, error.message, error.tail, null);
+    if (error instanceof SetupFailed) {
+      const { message: reason, tail } = error;
+      throw baselineError(context, { outcome: 'not_started', reason, tail, logPath: null });
+    }
     throw error;
   }
 }
 
+/** The unmodified code itself failed; the outcome goes into the row. */
+class BaselineFailed extends AppError {
+  readonly outcome: Outcome;
+
+  constructor(outcome: Outcome, message: string, hint: string) {
+    super('baseline', message, { hint });
+    this.outcome = outcome;
+  }
+}
+
+interface BaselineFailure {
+  readonly outcome: Outcome;
+  readonly reason: string;
+  /** The end of the output; untrusted text. */
+  readonly tail: string;
+  readonly logPath: string | null;
+}
+
 function baselineError(
   { experiment, workspace }: RunContext,
-  reason: string,
-  tail: string,
-  logPath: string | null,
+  { outcome, reason, tail, logPath }: BaselineFailure,
 ): AppError {
   const output =
     tail === ''
@@ -178,64 +192,9 @@ function baselineError(
     workspace.kind === 'worktree'
       ? ' It runs in a clean worktree: untracked folders such as node_modules need `link` or `setup_cmd` under [workspace].'
       : '';
-  return new AppError('baseline', `the unmodified code could not be measured (${reason}).${output}`, {
-    hint: `mend evaluate_cmd in ${experiment.configPath}.${untracked}${logPath ? ` Whole log: ${logPath}` : ''}`,
-  });
-}
-
-/**
- * Breaks every file of the target and measures: a metric that does not notice measures something else. The broken tree
- * is a commit like any other, so that it is put in place, measured and taken away the usual way.
- */
-async function probeTarget(
-  context: RunContext,
-  lab: Lab,
-  { trial, values }: { trial: TrialRow; values: readonly number[] },
-): Promise<void> {
-  for (const content of [Buffer.from(SABOTAGE), null]) {
-    const broken = await sabotagedCommit(context, trial.incumbentCommit, content);
-    if (broken === null) return;
-    try {
-      const measurement = await lab.measure({ trial, side: 'sabotage', commit: broken });
-      if (measurement.metric === null || notices(values, measurement.metric)) return;
-    } catch (error) {
-      if (error instanceof SetupFailed) return;
-      throw error;
-    }
-  }
-  const target = context.experiment.settings.target.join(', ');
-  throw new AppError(
-    'baseline',
-    `the evaluator does not read the target: with ${target} broken on purpose, then deleted, it still measured the same`,
-    {
-      hint: `make evaluate_cmd measure the files in the workspace (rebuild them, no installed copy), or set probe = off under [gate] in ${context.experiment.configPath}`,
-    },
+  return new BaselineFailed(
+    outcome,
+    `the unmodified code could not be measured (${reason}).${output}`,
+    `mend evaluate_cmd in ${experiment.configPath}.${untracked}${logPath ? ` Whole log: ${logPath}` : ''}`,
   );
-}
-
-function notices(values: readonly number[], broken: number): boolean {
-  const low = Math.min(...values);
-  const high = Math.max(...values);
-  const margin = (high - low) * SABOTAGE_SPREADS;
-  return broken < low - margin || broken > high + margin;
-}
-
-async function sabotagedCommit(
-  { repository, experiment, revision }: RunContext,
-  commit: string,
-  content: Buffer | null,
-): Promise<string | null> {
-  const definitions = new Set(revision.files.map(({ path }) => path));
-  const tracked = await repository.trackedPaths(commit, experiment.settings.target.map(globPathspec));
-  const files = tracked
-    .filter(({ path, mode }) => !definitions.has(path) && mode.startsWith('100'))
-    .slice(0, MOST_SABOTAGED_FILES);
-  if (files.length === 0) return null;
-  const tree = await repository.treeWith(commit, new Map(files.map(({ path }) => [path, content])));
-  return repository.commitTree({
-    tree,
-    parent: commit,
-    message: 'autoresearch: the target broken on purpose\n',
-    epochSeconds: 0,
-  });
 }

@@ -65,7 +65,8 @@ export async function recordIntent(
   const number = store.nextTrialNumber();
   const description = oneLine(proposal.description, 200) || 'no description';
   const stat = await repository.diffStat(trial.incumbentCommit, staged.tree);
-  const strays = staged.strayFiles;
+  // Untracked definitions and mirrors in a checkout are ours, nobody left them there.
+  const strays = staged.strayFiles.filter((path) => !path.startsWith('.autoresearch/'));
   return store.intendCommit(trial.id, {
     number,
     tree: staged.tree,

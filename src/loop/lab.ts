@@ -179,6 +179,7 @@ export class Lab {
       logPath,
       outputFolder: state.measurementOutput(trial.id, id),
       definitionsFolder: state.definitions(revision.number),
+      programsFolder: state.programs,
       mark: trial.trace.mark,
       onStart: (identity: Parameters<typeof store.recordMeasurementProcess>[1]) =>
         store.recordMeasurementProcess(id, identity),
@@ -213,7 +214,7 @@ export class Lab {
         command: spec.command,
         cwd: workspace.path,
         env: {
-          ...baseEnvironment(process.env),
+          ...baseEnvironment(process.env, state.programs),
           AUTORESEARCH_EXPERIMENT: name,
           AUTORESEARCH_DEFINITIONS_DIR: state.definitions(revision.number),
         },

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { renameSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import type { Server } from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { destination, type Logger, pino } from 'pino';
 import { bindRepository } from '../config/bind-repository.js';
 import { type Experiment, loadExperiment } from '../config/experiment.js';
@@ -21,6 +23,7 @@ import { PROPOSER_STATE, Store } from '../store/store.js';
 import { type RunContext, scopeOf } from './context.js';
 import { listen, socketPath } from './control.js';
 import { runLoop } from './loop.js';
+import { outliveOrphans } from './orphans.js';
 import { createProposer, proposerKind } from './proposers.js';
 import { openRevision, REBASED_ONTO } from './revision.js';
 import { Session } from './session.js';
@@ -119,9 +122,11 @@ async function runLocked(request: RunRequest): Promise<RunResult> {
       request.emit(event);
     };
     heartbeat = startHeartbeat(state.heartbeat);
+    installOwnProgram(state.programs);
     const path = socketPath(state.path);
     server = await listen(path, ({ command }) => stopOnDemand(request, command));
     lock.announceSocket(path);
+    await outliveOrphans(state.path);
     const context = await openContext({ ...request, emit }, { store, state });
     if (request.rebaseOnto !== null) await rebase(context, request.rebaseOnto);
     const stop = await runLoop(context, {
@@ -250,6 +255,17 @@ async function rebase(context: RunContext, revision: string): Promise<void> {
   const { state, workspace } = context;
   context.revision = await openRevision(experiment, { store, state, workspaceKind: workspace.kind, now: now() });
   emit({ kind: 'notice', level: 'info', text: `${revision} is taken in: a new baseline is measured` });
+}
+
+/** `evaluate_cmd = autoresearch evaluate ...` means this installation. Absent when run from sources. */
+function installOwnProgram(folder: string): void {
+  const cli = fileURLToPath(new URL('../cli.js', import.meta.url));
+  if (!existsSync(cli)) return;
+  mkdirSync(folder, { recursive: true });
+  const path = join(folder, 'autoresearch');
+  const quoted = [process.execPath, cli].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
+  writeFileSync(`${path}.new`, `#!/bin/sh\nexec ${quoted} "$@"\n`, { mode: 0o755 });
+  renameSync(`${path}.new`, path);
 }
 
 /** The last sign of life: readers look at the file's time. */

@@ -23,6 +23,11 @@ export class StateFolder {
     return join(this.path, 'daemon.log');
   }
 
+  /** Holds `autoresearch` itself for evaluate_cmd, whatever the PATH of a service or of npx is. */
+  get programs(): string {
+    return join(this.path, 'bin');
+  }
+
   /** The stamp of the set-up command's inputs that the workspace was last set up for. */
   get setupStamp(): string {
     return join(this.path, 'setup-stamp');

@@ -57,7 +57,11 @@ const LOCK_FILES = [
   ['yarn.lock', 'yarn install --frozen-lockfile'],
 ] as const;
 
-function installation(at: (path: string) => string, tracked: readonly string[], reason: string): WorkspaceIdea['setup'] {
+function installation(
+  at: (path: string) => string,
+  tracked: readonly string[],
+  reason: string,
+): WorkspaceIdea['setup'] {
   const command = LOCK_FILES.find(([file]) => tracked.includes(at(file)))?.[1];
   if (command === undefined) return null;
   const folder = at('').replace(/\/$/, '');

@@ -4,8 +4,8 @@
  */
 import { readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import type { Direction } from '../../core/metric.js';
 import { errnoOf } from '../../core/errors.js';
+import type { Direction } from '../../core/metric.js';
 import { directionOfName, preferredMetric, printedMetrics } from './metric.js';
 
 export interface EvaluationIdea {
@@ -25,7 +25,8 @@ export interface ProjectFolder {
 }
 
 const LARGEST_READ_BYTES = 1024 * 1024;
-const BENCHMARK = /^(?:(?:bench|benchmarks?|scripts|tools|perf)\/)?(?:bench(?:mark)?|evaluate|eval|measure|perf)\.(\w+)$/i;
+const BENCHMARK =
+  /^(?:(?:bench|benchmarks?|scripts|tools|perf)\/)?(?:bench(?:mark)?|evaluate|eval|measure|perf)\.(\w+)$/i;
 const INTERPRETERS: Readonly<Record<string, string>> = {
   js: 'node',
   mjs: 'node',
@@ -47,7 +48,14 @@ export function findEvaluations(project: ProjectFolder): EvaluationIdea[] {
   }
   for (const [name, script] of scripts) {
     if (!/^(?:bench|benchmark|perf|measure|evaluate)\b/.test(name)) continue;
-    ideas.push(printing(`${runner} run ${name}`, `script "${name}" of package.json`, wordsThatAreFiles(script, project), project));
+    ideas.push(
+      printing(
+        `${runner} run ${name}`,
+        `script "${name}" of package.json`,
+        wordsThatAreFiles(script, project),
+        project,
+      ),
+    );
   }
   for (const target of makeTargets(project).filter((name) => /^(?:bench|benchmark|perf)\b/.test(name))) {
     ideas.push(printing(`make ${target}`, `target "${target}" of the Makefile`, [], project));

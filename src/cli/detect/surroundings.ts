@@ -22,10 +22,11 @@ export interface Surroundings {
   readonly evaluations: readonly EvaluationIdea[];
   readonly workspace: WorkspaceIdea;
   /** Agent command lines that are installed. */
-  readonly agents: readonly string[];
+  readonly agents: readonly AgentPreset[];
 }
 
 export const AGENT_PRESETS = ['claude', 'codex', 'gemini'] as const;
+export type AgentPreset = (typeof AGENT_PRESETS)[number];
 
 export async function lookAround(repository: Repository, from: string): Promise<Surroundings> {
   const commit = (await repository.head()).commit;
