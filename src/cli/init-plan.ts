@@ -10,7 +10,6 @@ import { oneLine } from '../core/text.js';
 import { quoted } from '../git/failure.js';
 import type { Repository } from '../git/repository.js';
 import { globPathspec } from '../git/staging.js';
-import { findProgram } from '../process/shell.js';
 import { filesBehind, metricsBehind } from './detect/evaluation.js';
 import { directionOfName, preferredMetric } from './detect/metric.js';
 import { guessName, guessTarget, type Surroundings } from './detect/surroundings.js';
@@ -112,12 +111,6 @@ export async function completePlan(
   if (!domain || !name || !target || !evaluateCmd || !metric || !direction) throw new Error('the plan is not complete');
   if (given.direction === null && directionOfName(metric) === null) {
     notes.push(`lower ${metric} is better, as nothing else was said; otherwise change metric_direction in config.cfg`);
-  }
-  if (
-    /\bautoresearch evaluate\b/.test(evaluateCmd) &&
-    findProgram('autoresearch', process.env['PATH'] ?? '') === null
-  ) {
-    notes.push('autoresearch is not on PATH, where evaluate_cmd looks for it: npm install --global autoresearch');
   }
   return {
     name: { domain, name },

@@ -91,19 +91,22 @@ export async function finishBaseline(context: RunContext, lab: Lab, trialId: num
   return finishTrial(context, lab, trial);
 }
 
-async function requireTarget(
-  { repository, experiment, store, ...context }: RunContext,
-  trial: TrialRow,
-  commit: string,
-): Promise<void> {
+/** @throws AppError config when there is nothing that a candidate may change. */
+async function requireTarget(context: RunContext, trial: TrialRow, commit: string): Promise<void> {
+  const { repository, experiment, revision } = context;
   const { target } = experiment.settings;
   const tracked = await repository.trackedPaths(commit, target.map(globPathspec));
-  if (tracked.length > 0) return;
-  const reason = `the target ${target.join(', ')} matches no file that git tracks in ${commit.slice(0, 7)}`;
-  endUncounted({ repository, experiment, store, ...context }, trial, { outcome: 'not_started', reason });
-  throw new AppError('config', reason, {
-    hint: `add it: git add ${target[0] ?? '<path>'} && git commit, or mend "target" in ${experiment.configPath}`,
-  });
+  const definitions = new Set(revision.files.map(({ path }) => path));
+  if (tracked.some(({ path }) => !definitions.has(path))) return;
+  const [first] = tracked;
+  const reason = first
+    ? `every file of the target ${target.join(', ')} also decides the measurement, so none may change`
+    : `the target ${target.join(', ')} matches no file that git tracks in ${commit.slice(0, 7)}`;
+  const hint = first
+    ? `a file that the target names literally may change although evaluate_cmd names it: target = ${first.path} in ${experiment.configPath}`
+    : `add it: git add ${target[0] ?? '<path>'} && git commit, or mend "target" in ${experiment.configPath}`;
+  endUncounted(context, trial, { outcome: 'not_started', reason });
+  throw new AppError('config', reason, { hint });
 }
 
 async function measureBaseline(context: RunContext, lab: Lab, trial: TrialRow): Promise<void> {

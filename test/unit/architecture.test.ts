@@ -25,7 +25,7 @@ const SOLE_IMPORTERS: Readonly<Record<string, RegExp>> = {
   'simple-git': /^git\/history\.ts$/,
   'better-sqlite3': /^store\/database\.ts$/,
   ini: /^config\//,
-  zod: /^(config|propose\/search)\//,
+  zod: /^(config\/|propose\/search\/|cli\/init-flags\.ts)/,
   chokidar: /^propose\/manual\.ts$/,
   pino: /^loop\/run\.ts$/,
   commander: /^cli\//,
