@@ -19,6 +19,8 @@ export interface ExperimentViewInput {
   readonly session: SessionRow | null;
   /** The owner of the lock: whether it lives, and since when (ms since 1970). */
   readonly runner: { readonly alive: boolean; readonly since: number } | null;
+  /** When a runner last touched its heartbeat, ms since 1970; null when none ever lived. */
+  readonly heartbeatAt: number | null;
   /** Rows taken over from an older results.tsv. */
   readonly importedCount: number;
   /** Milliseconds since 1970. */
@@ -47,7 +49,7 @@ export interface ExperimentView {
   readonly sinceKeep: number;
   /** Ms since 1970 of the last settled trial. */
   readonly lastResultAt: number | null;
-  /** Ms since 1970 of the last thing known to have happened: a result, a start or an end. */
+  /** Ms since 1970 of the last thing known to have happened: a result, a start, an end or a heartbeat. */
   readonly lastSignAt: number | null;
   /** Time the newest session was alive, in seconds. */
   readonly elapsedSeconds: number | null;
@@ -101,8 +103,8 @@ function stateOf({ runner, totals, now }: ExperimentViewInput): ExperimentState 
   return ageMs < 24 * HOUR_MS ? 'paused' : 'done';
 }
 
-function lastSign({ runner, session, totals }: ExperimentViewInput): number | null {
-  const signs = [totals.lastSettledAt, session?.startedAt, session?.endedAt, runner?.since];
+function lastSign({ runner, session, totals, heartbeatAt }: ExperimentViewInput): number | null {
+  const signs = [totals.lastSettledAt, session?.startedAt, session?.endedAt, runner?.since, heartbeatAt];
   const known = signs.filter((sign): sign is number => typeof sign === 'number');
   return known.length === 0 ? null : Math.max(...known);
 }

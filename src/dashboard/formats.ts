@@ -6,8 +6,7 @@ import { stringify } from 'csv-stringify/sync';
 import type { Json } from '../core/json.js';
 import { oneLine } from '../core/text.js';
 
-export const FORMATS = ['terminal', 'csv', 'markdown', 'json'] as const;
-export type Format = (typeof FORMATS)[number];
+export type Format = 'terminal' | 'csv' | 'markdown' | 'json';
 
 /** Text is guarded and quoted, numbers stay numbers at full precision, null is an empty cell. */
 type CsvCell = string | number | null;

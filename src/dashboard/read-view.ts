@@ -40,20 +40,27 @@ export function readExperiment(experiment: Experiment, repository: Repository, n
   const state = new StateFolder(repository.commonDir, experiment.name);
   const owner = readOwner(state.path);
   const alive = isLocked(state.path);
-  const store = StoreReader.open(state.store);
-  const revision = store?.newestRevision() ?? null;
   const runner = owner ? { alive, since: owner.since, pid: owner.pid, socket: owner.socket } : null;
-  const imported = store?.fact('imported');
-  const view = experimentView({
-    name: experiment.name,
-    metric: revision?.metric ?? experiment.settings.metric,
-    direction: revision?.direction ?? experiment.settings.metricDirection,
-    totals: store?.totals() ?? NO_TOTALS,
-    session: store?.newestSession() ?? null,
-    runner,
-    importedCount: typeof imported === 'number' ? imported : 0,
-    now,
-  });
-  const heartbeatAt = statSync(state.heartbeat, { throwIfNoEntry: false })?.mtimeMs ?? null;
-  return { view, state, store, runner, heartbeatAt };
+  const touched = statSync(state.heartbeat, { throwIfNoEntry: false })?.mtimeMs;
+  const heartbeatAt = touched === undefined ? null : Math.round(touched);
+  const store = StoreReader.open(state.store);
+  try {
+    const revision = store?.newestRevision() ?? null;
+    const imported = store?.fact('imported');
+    const view = experimentView({
+      name: experiment.name,
+      metric: revision?.metric ?? experiment.settings.metric,
+      direction: revision?.direction ?? experiment.settings.metricDirection,
+      totals: store?.totals() ?? NO_TOTALS,
+      session: store?.newestSession() ?? null,
+      runner,
+      heartbeatAt,
+      importedCount: typeof imported === 'number' ? imported : 0,
+      now,
+    });
+    return { view, state, store, runner, heartbeatAt };
+  } catch (error) {
+    store?.close();
+    throw error;
+  }
 }

@@ -22,11 +22,14 @@ import {
   trialDescription,
   trialResult,
 } from './trial-line.js';
+import { agoText } from './when.js';
 
 export interface Results {
   readonly view: ExperimentView;
   /** In the order they happened; maybe only the last ones. */
   readonly trials: readonly TrialRow[];
+  /** The trials that the chart shows, in order, when they are others than `trials`. */
+  readonly charted?: readonly TrialRow[];
   /** Trials before the first of `trials`. */
   readonly earlierTrials: number;
   /** What measuring took per trial id, in seconds. */
@@ -58,9 +61,9 @@ const COLUMNS: readonly Column[] = [
 ];
 
 function resultsTerminal(results: Results, style: TerminalStyle): string {
-  const { view, trials } = results;
+  const { view, trials, charted = trials } = results;
   const tones = palette(style.colour);
-  const blocks = [headLines(view, style), metricChart(trials, view.metric, style)];
+  const blocks = [headLines(view, style), metricChart(charted, view.metric, style)];
   if (trials.length === 0) {
     blocks.push([tones.faint('No trials yet.')]);
   } else {
@@ -100,10 +103,16 @@ function headLines(view: ExperimentView, style: TerminalStyle): string[] {
   const change = view.improved === null ? '' : (changePaint(view.improved, tones) ?? same)(changeText(view));
   const since = view.sinceKeep > 0 ? `, ${view.sinceKeep} ago` : '';
   const from = view.incumbentTrial === null ? '' : `trial ${view.incumbentTrial}${since}`;
+  const verified = view.improved ? tones.faint('unverified') : '';
   const facts: [string, string][] = [
     ['metric', measure],
     ['baseline', metricText(view.metric, view.baseline)],
-    ['best', [tones.strong(metricText(view.metric, view.best)), change, tones.faint(from)].filter(Boolean).join('   ')],
+    [
+      'best',
+      [tones.strong(metricText(view.metric, view.best)), change, verified, tones.faint(from)]
+        .filter(Boolean)
+        .join('   '),
+    ],
     ['trials', `${view.trials}: ${countsText(view)}`],
     ...timeFact(view),
     ...stopFact(view),
@@ -136,11 +145,6 @@ function timeFact(view: ExperimentView): [string, string][] {
   if (view.elapsedSeconds !== null) parts.push(formatSeconds(view.elapsedSeconds));
   if (view.lastSignAt !== null) parts.push(`last sign of life ${agoText(view.lastSignAt, view.now)}`);
   return parts.length === 0 ? [] : [['time', parts.join(', ')]];
-}
-
-function agoText(at: number, now: number): string {
-  const seconds = (now - at) / 1000;
-  return seconds < 1 ? 'just now' : `${formatSeconds(Math.round(seconds)).replace('.0 s', ' s')} ago`;
 }
 
 function stopFact(view: ExperimentView): [string, string][] {

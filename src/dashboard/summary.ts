@@ -67,7 +67,8 @@ function courseText(view: ExperimentView, style: TerminalStyle): string {
   const course = `${metricText(view.metric, view.baseline)} ${arrow} ${tones.strong(metricText(view.metric, view.best))}`;
   const change = changeText(view);
   const painted = changePaint(view.improved, tones)?.(change) ?? change;
-  return `${course}   ${painted}   ${tones.faint(`${view.direction} is better`)}`;
+  const verified = view.improved ? ' (unverified)' : '';
+  return `${course}   ${painted}${verified}   ${tones.faint(`${view.direction} is better`)}`;
 }
 
 function whereLines({ view, incumbentCommit, branch, inCheckout }: SummaryInput, style: TerminalStyle): string[] {
@@ -81,10 +82,10 @@ function whereLines({ view, incumbentCommit, branch, inCheckout }: SummaryInput,
   return [...wrap(text, style.width), ''];
 }
 
-function nextCommands({ view, branch, inCheckout }: SummaryInput): [string, string][] {
+function nextCommands({ view, inCheckout }: SummaryInput): [string, string][] {
   const of = `--experiment ${formatExperimentName(view.name)}`;
   const commands: [string, string][] = [];
-  if (view.improved && !inCheckout) commands.push([`git merge ${branch}`, 'take it']);
+  if (view.improved && !inCheckout) commands.push([`autoresearch apply ${of}`, 'take it home']);
   if (view.improved) commands.push([`autoresearch diff ${of}`, 'all that was kept']);
   commands.push(
     [`autoresearch show ${view.incumbentTrial ?? 0} ${of}`, 'one trial and why'],

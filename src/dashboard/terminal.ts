@@ -3,6 +3,7 @@
  * Knows nothing of trials; whoever calls makes foreign text printable first.
  */
 import picocolors from 'picocolors';
+import { stripAnsi } from '../core/text.js';
 import { displayWidth, padding, truncate } from './text-width.js';
 
 /** What the terminal can show; the command line finds it out, nothing here asks the environment. */
@@ -108,13 +109,13 @@ function widestShrinkable(columns: readonly Column[], widths: readonly number[])
   return found;
 }
 
-/** Breaks `text` at spaces into lines of at most `width` cells; a longer word stays whole, so that it can be copied. */
+/** Breaks `text`, colours and all, at spaces into lines of at most `width` cells; a longer word stays whole to be copied. */
 export function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
   let line = '';
   for (const word of text.split(' ')) {
     const longer = line === '' ? word : `${line} ${word}`;
-    if (line !== '' && displayWidth(longer) > width) {
+    if (line !== '' && displayWidth(stripAnsi(longer)) > width) {
       lines.push(line);
       line = word;
     } else {

@@ -29,6 +29,8 @@ export class CheckoutWorkspace implements Workspace {
   readonly #ownBranch: boolean;
   /** Branch of the proposal line where it is not the experiment's own; undefined until the first look. */
   #startBranch: string | null | undefined;
+  /** New files outside the target that were there before the first proposal: no candidate made them. */
+  #untrackedAtStart: ReadonlySet<string> = new Set();
 
   constructor(repository: Repository, refs: ExperimentRefs, options: CheckoutOptions) {
     this.path = repository.root;
@@ -52,7 +54,8 @@ export class CheckoutWorkspace implements Workspace {
       });
     }
     const head = await this.#line('repository');
-    const { changed } = await this.#outside(scope);
+    const { changed, untracked } = await this.#outside(scope);
+    this.#untrackedAtStart = new Set(untracked);
     if (changed.length > 0) {
       const shown = changed.slice(0, 5).join(', ');
       const more = changed.length > 5 ? ` and ${changed.length - 5} more` : '';
@@ -93,14 +96,15 @@ export class CheckoutWorkspace implements Workspace {
 
     const outside = await this.#outside(scope);
     const committedOutside = all.filter((change) => !isAllowed(change)).map(({ path }) => path);
-    const refused = scope.strictness === 'strict' ? outside.untracked : [];
+    const strays = outside.untracked.filter((path) => !this.#untrackedAtStart.has(path));
+    const refused = scope.strictness === 'strict' ? strays : [];
     return {
       tree,
       parent: isCommitted ? incumbent : head.commit,
       existingCommit: isCommitted ? head.commit : null,
       changed,
       outOfScope: [...new Set([...committedOutside, ...nested, ...outside.changed, ...refused])],
-      strayFiles: scope.strictness === 'strict' ? [] : outside.untracked,
+      strayFiles: scope.strictness === 'strict' ? [] : strays,
     };
   }
 

@@ -8,7 +8,7 @@ export interface IncumbentStanding {
   readonly branch: BranchStanding | null;
 }
 
-export interface BranchStanding {
+interface BranchStanding {
   readonly commit: string;
   /** The branch holds the incumbent; it can be fast-forwarded to it; or it has commits of its own. */
   readonly relation: 'holds' | 'lags' | 'diverged';

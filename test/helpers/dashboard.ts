@@ -122,6 +122,7 @@ export function view(changes: ViewChanges = {}): ExperimentView {
     totals: totals(changes.totals),
     session: changes.session === undefined ? sessionRow() : changes.session,
     runner: { alive: changes.alive ?? true, since: NOW - 12_000_000 },
+    heartbeatAt: null,
     importedCount: changes.importedCount ?? 0,
     now: NOW,
   });

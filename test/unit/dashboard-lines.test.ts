@@ -173,7 +173,7 @@ describe('everything about one trial', () => {
       +++ b/src/router.ts
       @@ -1,2 +1,2 @@
       -const re = new RegExp('a');
-      +    if (role !== "user<U+202E> <U+2066>// admin<U+2069> <U+2066>") {
+      +    if (role !== "user<U+202E> <U+2066>// admin<U+2069> <U+2066>") {<U+001B>[2J
       "
     `);
   });
@@ -256,11 +256,11 @@ describe('the summary at the end of a run', () => {
 
         this run  20 trials in 1 h 20 min: 2 kept, 15 discarded, 3 crashed
         in all    42 trials: 6 kept, 31 discarded, 5 crashed
-        metric    14.02 ms → 12.31 ms   -12.2 %   lower is better
+        metric    14.02 ms → 12.31 ms   -12.2 % (unverified)   lower is better
 
       The best code is abc1234 on autoresearch/engineering/api-speed, trial 42.
 
-        git merge autoresearch/engineering/api-speed             take it
+        autoresearch apply --experiment engineering/api-speed    take it home
         autoresearch diff --experiment engineering/api-speed     all that was kept
         autoresearch show 42 --experiment engineering/api-speed  one trial and why
         autoresearch results --experiment engineering/api-speed  every trial
@@ -273,13 +273,13 @@ describe('the summary at the end of a run', () => {
     const unchanged = view({ totals: { baselineMetric: 14, incumbentMetric: 14, incumbentTrial: 0 } });
     const text = runSummary({ ...input, view: unchanged }, PLAIN);
     expect(text).toContain('Nothing beat the baseline');
-    expect(text).not.toContain('git merge');
+    expect(text).not.toContain('autoresearch apply');
   });
 
   it('offers no merge where the best code is checked out already', () => {
     const text = runSummary({ ...input, inCheckout: true }, PLAIN);
     expect(text).toContain('The best code is checked out');
-    expect(text).not.toContain('git merge');
+    expect(text).not.toContain('autoresearch apply');
   });
 
   it('claims nothing where even the baseline failed', () => {

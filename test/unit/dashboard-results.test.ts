@@ -31,7 +31,7 @@ describe('the results on a terminal', () => {
 
         metric    p50_ms, lower is better
         baseline  14.02 ms
-        best      12.31 ms   -12.2 %   trial 42
+        best      12.31 ms   -12.2 %   unverified   trial 42
         trials    42: 6 kept, 31 discarded, 5 crashed
         time      3 h 20 min, last sign of life 41 s ago
 
