@@ -128,14 +128,7 @@ async function runLocked(request: RunRequest): Promise<RunResult> {
     lock.announceSocket(path);
     await outliveOrphans(state.path);
     const context = await openContext({ ...request, emit }, { store, state });
-    if (request.rebaseOnto !== null) await rebase(context, request.rebaseOnto);
-    const stop = await runLoop(context, {
-      maxExperiments: request.maxExperiments,
-      single: request.mode === 'single',
-      baselineOnly: request.mode === 'baseline',
-      retryOf: request.retry,
-      stopCause: () => request.stop.cause,
-    });
+    const stop = await runToStop(context, request);
     const activeMs = context.session.activeMs(Date.now());
     store.endSession(context.session.counters.id, { ...stop, activeMs, now: Date.now() });
     log.info({ kind: 'stopped', ...stop });
@@ -145,6 +138,25 @@ async function runLocked(request: RunRequest): Promise<RunResult> {
     server?.close();
     store?.close();
     lock.release();
+  }
+}
+
+async function runToStop(context: RunContext, request: RunRequest): Promise<Stop> {
+  try {
+    if (request.rebaseOnto !== null) await rebase(context, request.rebaseOnto);
+    return await runLoop(context, {
+      maxExperiments: request.maxExperiments,
+      single: request.mode === 'single',
+      baselineOnly: request.mode === 'baseline',
+      retryOf: request.retry,
+      stopCause: () => request.stop.cause,
+    });
+  } catch (error) {
+    const now = context.now();
+    const activeMs = context.session.activeMs(now);
+    const detail = errorMessage(error);
+    context.store.endSession(context.session.counters.id, { reason: 'failed', detail, activeMs, now });
+    throw error;
   }
 }
 
