@@ -177,10 +177,23 @@ function comparison(context: RunContext, trial: TrialRow): Comparison {
     direction: revision.direction,
     minEffect,
     tie,
-    incumbentValues: store.incumbentValues(trial.incumbentCommit, revision.number),
+    incumbentValues: unselectedValues(context, trial.incumbentCommit),
     noisy: readNoise(store.fact(noiseKey(revision.number))).noisy,
     netLinesRemoved: (trial.deletions ?? 0) - (trial.insertions ?? 0),
   };
+}
+
+/**
+ * What the incumbent measured, newest first. The first value of a kept candidate was selected for being good: where there
+ * are others, it is no estimate of the code and would hold the bar too high.
+ */
+function unselectedValues({ store, revision }: RunContext, incumbent: string): readonly number[] {
+  const values = store.incumbentValues(incumbent, revision.number);
+  const kept = store.incumbentTrial();
+  if (kept?.kind !== 'trial' || values.length < 2) return values;
+  const first = store.measurementsOf(kept.id).find(({ side, state }) => side === 'candidate' && state === 'done');
+  const selected = values.lastIndexOf(first?.metric ?? Number.NaN);
+  return values.filter((_, index) => index !== selected);
 }
 
 /** Once the same code gave two different numbers, the metric is noisy for good. */
