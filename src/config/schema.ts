@@ -99,12 +99,21 @@ export const configSchema = z.strictObject({
   gate: z
     .strictObject({
       kind: withDefault(
-        choice(['auto', 'single', 'min_delta', 'always']),
+        choice(['auto', 'confirm', 'single', 'min_delta', 'always']),
         'auto',
-        'What counts as better: auto decides from the noise of the baseline.',
+        'What counts as better: auto confirms in fresh pairs once the metric is noisy, confirm always.',
+      ),
+      level: withDefault(
+        choice(['auto', 'fast', 'default', 'strict']),
+        'auto',
+        'How much proof a keep needs under auto and confirm; auto goes by what a proposal costs.',
       ),
       min_effect: optional(minEffect(), 'The smallest improvement that matters.'),
-      baseline_runs: withDefault(integer({ min: 1, max: 50 }), '2', 'How often the baseline is measured.'),
+      baseline_runs: withDefault(
+        integer({ min: 1, max: 50 }),
+        '2',
+        'How often the baseline is measured; a noisy one six times.',
+      ),
       tie: withDefault(choice(['discard', 'simpler']), 'discard', 'An equal result: discard, or keep if simpler.'),
       probe: withDefault(onOff(), 'on', 'Break the target once on purpose to see whether the metric notices.'),
     })

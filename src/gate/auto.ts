@@ -1,48 +1,59 @@
-import { median } from '../core/statistics.js';
-import { judgePair, verdict } from './compare.js';
-import { decideOnce } from './single.js';
-import type { Comparison, Evidence, Gate, GateRun, GateStep } from './types.js';
+import { judgePair, tieVerdict, verdict } from './compare.js';
+import { Confirmation } from './confirm.js';
+import type { Comparison, Evidence, Gate, GateStep } from './types.js';
+
+/** Incumbent runs that a difference costs: the first estimate of the noise. */
+const PROBES = 6;
+/** Two sums of the same numbers in another order: no difference. */
+const ROUNDING = 1e-12;
 
 /**
- * The default. While the metric never differed for the same code, one measurement decides. Once it has, an apparent
- * winner is only a lucky number until it wins again: candidate and incumbent are both measured once more, and the
- * fresh pair must confirm the gain. A clear loser still costs one measurement.
+ * The default. While no two runs of the same code ever differed, one run decides against a candidate and three runs
+ * (candidate, incumbent again, candidate again) for it. Once any two differed the metric is noisy for good, and a keep
+ * must be confirmed in fresh pairs; a difference found in the middle of a trial changes the rule of that same trial.
  */
 export const auto: Gate = {
   name: 'auto',
-  open: (comparison: Comparison): GateRun => ({
-    next(evidence: Evidence): GateStep {
-      const first = evidence.candidate[0];
-      if (first === undefined) return { kind: 'measure', sides: ['candidate'] };
-      if (comparison.incumbentValues.length === 0) return { kind: 'measure', sides: ['incumbent'] };
-      const reference = median(comparison.incumbentValues);
-      if (!comparison.noisy)
-        return decideOnce('auto', { comparison, evidence, incumbent: reference, candidate: first });
-
-      const screen = judgePair(comparison, reference, first);
-      if (!screen.better) {
-        return verdict('auto', comparison, {
-          evidence,
-          verdict: 'discard',
-          reason: screen.sentence,
-          metric: first,
-          incumbentMetric: reference,
-        });
-      }
-      const fresh = evidence.candidate[1];
-      const again = evidence.incumbent[0];
-      if (fresh === undefined || again === undefined) return { kind: 'measure', sides: ['incumbent', 'candidate'] };
-      const confirmed = judgePair(comparison, again, fresh);
-      return verdict('auto', comparison, {
-        evidence,
-        verdict: confirmed.better ? 'keep' : 'discard',
-        reason: confirmed.better
-          ? `${confirmed.sentence}, measured again after a first ${screen.sentence}`
-          : `the first win did not repeat: ${confirmed.sentence}`,
-        // The first value was selected for being good; only the fresh one estimates without that bias.
-        metric: fresh,
-        incumbentMetric: again,
-      });
-    },
-  }),
+  open: (comparison: Comparison) => {
+    const incumbent = comparison.incumbentValues[0];
+    const confirmation = new Confirmation('auto', comparison);
+    return {
+      next: (evidence: Evidence): GateStep => {
+        if (comparison.noisy || incumbent === undefined) return confirmation.next(evidence);
+        return deterministicStep({ comparison, evidence, incumbent }) ?? confirmation.next(evidence, PROBES);
+      },
+    };
+  },
 };
+
+interface Deterministic {
+  readonly comparison: Comparison;
+  readonly evidence: Evidence;
+  readonly incumbent: number;
+}
+
+/** Null once two runs of the same code differed. */
+function deterministicStep({ comparison, evidence, incumbent }: Deterministic): GateStep | null {
+  const first = evidence.candidate[0];
+  if (first === undefined) return { kind: 'measure', sides: ['candidate'] };
+  const judged = judgePair(comparison, incumbent, first);
+  const values = { evidence, metric: first, incumbentMetric: incumbent };
+  if (judged.equal) {
+    const tie = tieVerdict(comparison);
+    return verdict('auto', comparison, { ...values, verdict: tie.verdict, reason: judged.sentence + tie.suffix });
+  }
+  const isRounding = Math.abs(first - incumbent) <= ROUNDING * Math.abs(incumbent);
+  if (!judged.better || isRounding) {
+    const reason = isRounding ? `${judged.sentence}: no more than rounding` : judged.sentence;
+    return verdict('auto', comparison, { ...values, verdict: 'discard', reason });
+  }
+  const again = evidence.incumbent[0];
+  const repeated = evidence.candidate[1];
+  if (again === undefined || repeated === undefined) return { kind: 'measure', sides: ['incumbent', 'candidate'] };
+  if (again !== incumbent || repeated !== first) return null;
+  return verdict('auto', comparison, {
+    ...values,
+    verdict: 'keep',
+    reason: `${judged.sentence}, the same when both were measured again`,
+  });
+}

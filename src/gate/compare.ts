@@ -1,3 +1,4 @@
+import type { Json } from '../core/json.js';
 import { improvement, minEffectAmount, percentChange } from '../core/metric.js';
 import { formatMetric, formatPercent } from '../core/units.js';
 import type { Comparison, Evidence, GateStep } from './types.js';
@@ -14,32 +15,53 @@ export function judgePair(comparison: Comparison, incumbent: number, candidate: 
   const needed = comparison.minEffect ? minEffectAmount(comparison.minEffect, incumbent) : 0;
   // A minimum of exactly 0 still demands a strict improvement.
   const better = gain > 0 && gain >= needed;
+  const pair = pairSentence(comparison, incumbent, candidate);
   const show = (value: number) => formatMetric(comparison.metric, value);
-  const change = formatPercent(percentChange(incumbent, candidate));
-  const pair = `${show(candidate)} against the incumbent's ${show(incumbent)} (${change})`;
   if (better) return { better, equal: false, sentence: pair };
   if (gain === 0) return { better, equal: true, sentence: `${show(candidate)}, equal to the incumbent` };
   const why = gain > 0 ? `better by less than the smallest effect that counts, ${show(needed)}` : 'not better';
   return { better, equal: false, sentence: `${pair}: ${why}` };
 }
 
-export interface Decision {
+/** `11.2 ms against the incumbent's 12 ms (-6.7 %)`. */
+export function pairSentence({ metric }: Comparison, incumbent: number, candidate: number): string {
+  const show = (value: number) => formatMetric(metric, value);
+  const change = formatPercent(percentChange(incumbent, candidate));
+  return `${show(candidate)} against the incumbent's ${show(incumbent)} (${change})`;
+}
+
+interface Decision {
   readonly verdict: 'keep' | 'discard';
   readonly reason: string;
   readonly metric: number;
   readonly incumbentMetric: number;
 }
 
-export function verdict(gate: string, comparison: Comparison, decided: Decision & { evidence: Evidence }): GateStep {
-  const { evidence, ...decision } = decided;
+interface Decided extends Decision {
+  readonly evidence: Evidence;
+  /** What the gate computed on the way, for people; a replay computes it again. */
+  readonly analysis?: Json;
+}
+
+export function verdict(gate: string, comparison: Comparison, decided: Decided): GateStep {
+  const { evidence, analysis, ...decision } = decided;
   return {
     kind: 'verdict',
     ...decision,
     statistics: {
       gate,
-      comparison: { ...comparison, minEffect: comparison.minEffect ? { ...comparison.minEffect } : null },
+      comparison: plain(comparison),
       evidence: { candidate: evidence.candidate, incumbent: evidence.incumbent },
+      ...(analysis === undefined ? {} : { analysis }),
     },
+  };
+}
+
+function plain({ sampling, minEffect, ...rest }: Comparison): Json {
+  return {
+    ...rest,
+    minEffect: minEffect ? { ...minEffect } : null,
+    ...(sampling ? { sampling: { ...sampling } } : {}),
   };
 }
 

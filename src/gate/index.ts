@@ -1,5 +1,12 @@
 import { auto } from './auto.js';
+import { confirm } from './confirm.js';
 import { always, minDelta, single } from './single.js';
 import type { Gate } from './types.js';
 
-export const GATES = { auto, single, min_delta: minDelta, always } as const satisfies Readonly<Record<string, Gate>>;
+export const GATES = {
+  auto,
+  confirm,
+  single,
+  min_delta: minDelta,
+  always,
+} as const satisfies Readonly<Record<string, Gate>>;

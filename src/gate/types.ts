@@ -2,6 +2,26 @@ import type { Json } from '../core/json.js';
 import type { Direction, MinEffect } from '../core/metric.js';
 import type { Verdict } from '../core/outcome.js';
 
+/** How much proof a keep needs: `strict` errs least, `fast` spends least. `auto` chooses by what a proposal costs. */
+export const LEVELS = ['fast', 'default', 'strict'] as const;
+export type Level = (typeof LEVELS)[number];
+
+/** What a gate that measures again needs to know; without it nothing is known about the metric's noise. */
+export interface Sampling {
+  /**
+   * Values of the same kept code measured shortly after each other, oldest first within a group; the differences of
+   * neighbours are the metric's short-term noise, whatever code they belong to. See `neighbours`.
+   */
+  readonly neighbours: readonly (readonly number[])[];
+  /** Evaluations of anything since the incumbent was last measured. */
+  readonly evaluationsSinceIncumbent: number;
+  /** Decides the order inside the pairs. */
+  readonly seed: number;
+  readonly level: Level | 'auto';
+  /** Duration of a proposal in durations of an evaluation; null while unknown. */
+  readonly costRatio: number | null;
+}
+
 /** What is known before the candidate is measured. Everything a gate may use is here or in the evidence. */
 export interface Comparison {
   readonly metric: string;
@@ -14,6 +34,7 @@ export interface Comparison {
   readonly noisy: boolean;
   /** Lines removed minus lines added by the candidate. */
   readonly netLinesRemoved: number;
+  readonly sampling?: Sampling;
 }
 
 /** What was measured for this trial so far, in order. */
@@ -22,8 +43,10 @@ export interface Evidence {
   readonly incumbent: readonly number[];
 }
 
+export type Side = keyof Evidence;
+
 export type GateStep =
-  | { readonly kind: 'measure'; readonly sides: readonly ('candidate' | 'incumbent')[] }
+  | { readonly kind: 'measure'; readonly sides: readonly Side[] }
   | {
       readonly kind: 'verdict';
       readonly verdict: Extract<Verdict, 'keep' | 'discard'>;

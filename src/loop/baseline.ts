@@ -15,6 +15,11 @@ import { finishTrial } from './trial.js';
  * Trial 0, and the baseline of every later revision: the unmodified code, measured several times, and once with the
  * target broken on purpose, to prove that the evaluator reads it.
  */
+const NOISY_RUNS = 6;
+const NOISY_RUNS_IF_LONG = 3;
+const LONG_BASELINE_SECONDS = 30 * 60;
+const FEWER_RUNS = ' (three runs: the usual six would take over 30 minutes)';
+
 /** Measures the baseline of the current revision on `commit`. @throws AppError baseline with what to mend. */
 export async function runBaseline(context: RunContext, lab: Lab, commit: string): Promise<TrialRow> {
   const { store, refs, experiment, revision, session, now } = context;
@@ -113,9 +118,13 @@ async function measureBaseline(context: RunContext, lab: Lab, trial: TrialRow): 
   const { store, revision, experiment } = context;
   const values: number[] = [];
   let last: Measurement | null = null;
-  while (values.length < experiment.settings.gate.baselineRuns) {
+  const { baselineRuns, kind } = experiment.settings.gate;
+  let wanted = baselineRuns;
+  while (values.length < wanted) {
     last = await measureUnmodified(context, lab, trial);
     values.push(last.metric ?? Number.NaN);
+    const differ = values.some((value) => value !== values[0]);
+    if (differ && (kind === 'auto' || kind === 'confirm')) wanted = Math.max(baselineRuns, noisyRuns(last));
   }
   const noisy = values.some((value) => value !== values[0]);
   store.setFact(noiseKey(revision.number), { values, noisy });
@@ -124,13 +133,19 @@ async function measureBaseline(context: RunContext, lab: Lab, trial: TrialRow): 
   store.judge(trial.id, {
     outcome: 'measured',
     verdict: 'keep',
-    reason: describeBaseline(revision.metric, values),
+    reason:
+      describeBaseline(revision.metric, values) + (wanted > baselineRuns && wanted < NOISY_RUNS ? FEWER_RUNS : ''),
     statistics: { values },
     metric,
     incumbentMetric: null,
     feedback: last?.feedback ?? null,
     crashTail: null,
   });
+}
+
+/** How many runs a noisy baseline takes: the gate's first estimate of the noise. */
+function noisyRuns({ wallSeconds }: Measurement): number {
+  return wallSeconds * NOISY_RUNS > LONG_BASELINE_SECONDS ? NOISY_RUNS_IF_LONG : NOISY_RUNS;
 }
 
 /** `p50_ms 12.3 ms in 2 runs, noise about 4 %: smaller gains are coin flips`. */

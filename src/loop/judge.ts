@@ -1,7 +1,9 @@
 import { AppError } from '../core/errors.js';
 import type { Measurement } from '../core/measurement.js';
 import { OUTCOME_RULES, type Outcome } from '../core/outcome.js';
-import type { Comparison } from '../gate/types.js';
+import { median } from '../core/statistics.js';
+import { neighbours } from '../gate/noise.js';
+import type { Comparison, Sampling } from '../gate/types.js';
 import type { TrialRow } from '../store/rows.js';
 import type { Judgement } from '../store/steps.js';
 import { noiseKey, RunAborted, type RunContext, readNoise } from './context.js';
@@ -14,6 +16,8 @@ import { operatorsError } from './system-failure.js';
  * the canary that tells a broken machine from a bad candidate. Nothing here moves a ref or a file of the repository.
  */
 const MAX_STARTS = 2;
+/** Enough incumbent runs for the newest 40 differences. */
+const REMEMBERED_RUNS = 60;
 
 /** The environment, not the candidate, is broken: even the incumbent cannot be measured. The trial stays open. */
 export class EnvironmentBroken extends Error {
@@ -80,6 +84,7 @@ async function measureAndJudge(context: RunContext, lab: Lab, trial: TrialRow): 
       const measurement = await measureCandidate(lab, trial, candidate);
       if (measurement.outcome !== 'measured') return failedJudgement(context, lab, { trial, measurement });
       candidates.push(measurement);
+      if (candidates.some((other) => other.metric !== measurement.metric)) markNoisy(context);
     }
   }
 }
@@ -180,7 +185,31 @@ function comparison(context: RunContext, trial: TrialRow): Comparison {
     incumbentValues: unselectedValues(context, trial.incumbentCommit),
     noisy: readNoise(store.fact(noiseKey(revision.number))).noisy,
     netLinesRemoved: (trial.deletions ?? 0) - (trial.insertions ?? 0),
+    sampling: sampling(context, trial),
   };
+}
+
+function sampling({ store, revision, experiment }: RunContext, trial: TrialRow): Sampling {
+  const { noisy } = readNoise(store.fact(noiseKey(revision.number)));
+  return {
+    neighbours: noisy ? neighbours(store.incumbentRuns(revision.number, REMEMBERED_RUNS)) : [],
+    evaluationsSinceIncumbent: store.evaluationsSince(trial.incumbentCommit),
+    seed: (experiment.settings.proposer.seed + (trial.number ?? trial.id)) % 2 ** 32,
+    level: experiment.settings.gate.level,
+    costRatio: costRatio(store, trial),
+  };
+}
+
+/** What a proposal takes, in evaluations: medians of the newest trials, and of the baseline's runs. */
+function costRatio(store: RunContext['store'], trial: TrialRow): number | null {
+  const known = (values: readonly (number | null)[]) => values.filter((value): value is number => value !== null);
+  const proposals = known([...store.recentTrials({ limit: 10 }), trial].map(({ proposeSeconds }) => proposeSeconds));
+  const baseline = store.baseline(trial.revision);
+  const runs = baseline ? store.measurementsOf(baseline.id).filter(({ side }) => side === 'candidate') : [];
+  const evaluations = known(runs.map(({ wallSeconds }) => wallSeconds));
+  if (proposals.length === 0 || evaluations.length === 0) return null;
+  const evaluationSeconds = median(evaluations);
+  return evaluationSeconds > 0 ? median(proposals) / evaluationSeconds : null;
 }
 
 /**
@@ -197,12 +226,16 @@ function unselectedValues({ store, revision }: RunContext, incumbent: string): r
 }
 
 /** Once the same code gave two different numbers, the metric is noisy for good. */
-function rememberNoise({ store, revision }: RunContext, trial: TrialRow, value: number): void {
+function rememberNoise(context: RunContext, trial: TrialRow, value: number): void {
+  const { store, revision } = context;
+  const values = store.incumbentValues(trial.incumbentCommit, revision.number);
+  if (values.some((other) => other !== value)) markNoisy(context);
+}
+
+function markNoisy({ store, revision }: RunContext): void {
   const key = noiseKey(revision.number);
   const noise = readNoise(store.fact(key));
-  if (noise.noisy || store.incumbentValues(trial.incumbentCommit, revision.number).every((other) => other === value))
-    return;
-  store.setFact(key, { values: noise.values, noisy: true });
+  if (!noise.noisy) store.setFact(key, { values: noise.values, noisy: true });
 }
 
 function candidateOf(trial: TrialRow): string {

@@ -109,6 +109,33 @@ export class StoreReader {
     return rows.map((row) => Number(row['metric']));
   }
 
+  /** Finished measurements of code that was the incumbent under a revision, oldest first; positions count all. */
+  incumbentRuns(revision: number, limit: number): { value: number; code: string; position: number }[] {
+    const rows = this.all(
+      `SELECT m.id, m.commit_id, m.metric FROM measurements m JOIN trials t ON t.id = m.trial_id
+        WHERE m.trial_id >= (SELECT MIN(id) FROM trials WHERE kind = 'baseline' AND revision = ?) AND t.revision = ?
+          AND m.state = 'done' AND m.outcome = 'measured'
+          AND (m.side = 'incumbent' OR (m.side = 'candidate' AND t.kind = 'baseline'))
+        ORDER BY m.id DESC LIMIT ?`,
+      revision,
+      revision,
+      limit,
+    );
+    return rows
+      .map((row) => ({ value: Number(row['metric']), code: String(row['commit_id']), position: Number(row['id']) }))
+      .reverse();
+  }
+
+  /** Measurements of anything since this code was last measured. */
+  evaluationsSince(commit: string): number {
+    const row = this.get(
+      `SELECT (SELECT COALESCE(MAX(id), 0) FROM measurements) - COALESCE(MAX(id), 0) AS since FROM measurements
+        WHERE commit_id = ? AND state = 'done' AND outcome = 'measured' AND side IN ('candidate', 'incumbent')`,
+      commit,
+    );
+    return Number(row?.['since']);
+  }
+
   /** The newest measured trial with this tree under this revision: measuring it again would tell nothing new. */
   measuredTwin(tree: string, revision: number): TrialRow | null {
     const row = this.get(
