@@ -538,7 +538,9 @@ describe('the baseline', () => {
     await experiment.run({ maxExperiments: 1 });
     expect(experiment.trial(0).reason).toContain('noise about');
     expect(experiment.course()).toEqual(['measured keep']);
-    expect(experiment.measurements(1).map(({ side }) => side)).toEqual(['candidate', 'incumbent', 'candidate']);
+    const sides = experiment.measurements(1).map(({ side }) => side);
+    expect(sides).toContain('incumbent');
+    expect(sides.filter((side) => side === 'candidate').length).toBeGreaterThan(1);
   });
 });
 
