@@ -20,7 +20,7 @@ export const addDemo: AddCommands = (program: Command, exit: Exit) => {
   program
     .command('demo')
     .description('watch it make a small real program faster: no key, no network, under two minutes')
-    .option('--trials <count>', 'how many changes to try', positiveInteger, 24)
+    .option('--trials <count>', 'how many changes to try', positiveInteger, 20)
     .action(async (options: DemoOptions) => {
       exit.code = await runDemo(options);
     });

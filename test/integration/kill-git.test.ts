@@ -1,0 +1,53 @@
+import { afterAll, describe, expect, it } from 'vitest';
+import { Battery, CHECKOUT, failuresOf, gitCases, MANUAL, seedOf, spread, WORKTREE } from '../helpers/faults.js';
+
+const LIMIT_MS = 600_000;
+const battery = new Battery();
+afterAll(() => battery.remove());
+
+/** A killed runner is started again, and nobody can tell from the result. */
+describe('a runner that is killed around a git command', () => {
+  it(
+    'ends like one that was not: after every command that changes something, before some that only read',
+    async () => {
+      const cases = await gitCases(battery, WORKTREE, 'kill-after');
+      expect(cases.length).toBeGreaterThan(50);
+      const changing = cases.filter(({ mutating }) => mutating);
+      const reading = (await gitCases(battery, WORKTREE, 'kill-before')).filter(({ mutating }) => !mutating);
+      const chosen = [...changing, ...spread(reading, 2, seedOf(1))];
+      expect(await failuresOf(battery, WORKTREE, chosen)).toEqual([]);
+    },
+    LIMIT_MS,
+  );
+
+  it(
+    "ends like one that was not in the user's checkout",
+    async () => {
+      const cases = (await gitCases(battery, CHECKOUT, 'kill-after')).filter(({ mutating }) => mutating);
+      expect(await failuresOf(battery, CHECKOUT, spread(cases, 4, seedOf(2)))).toEqual([]);
+    },
+    LIMIT_MS,
+  );
+
+  it(
+    'ends like one that was not when a person proposes',
+    async () => {
+      const cases = (await gitCases(battery, MANUAL, 'kill-after')).filter(({ mutating }) => mutating);
+      expect(await failuresOf(battery, MANUAL, spread(cases, 1, seedOf(3)))).toEqual([]);
+    },
+    LIMIT_MS,
+  );
+
+  it(
+    'ends like one that was not when the restart is killed too',
+    async () => {
+      const cases = await gitCases(battery, WORKTREE, 'kill-before');
+      const twice = spread(cases, 2, seedOf(4)).map(({ step, faults }, index) => ({
+        step,
+        faults: [...faults, { git: 'kill-after' as const, at: 9 + 8 * index }],
+      }));
+      expect(await failuresOf(battery, WORKTREE, twice)).toEqual([]);
+    },
+    LIMIT_MS,
+  );
+});
