@@ -21,14 +21,14 @@ function gateOf(name: string): Gate {
   };
 }
 
-export interface Once {
+interface Once {
   readonly comparison: Comparison;
   readonly evidence: Evidence;
   readonly incumbent: number;
   readonly candidate: number;
 }
 
-export function decideOnce(name: string, { comparison, evidence, incumbent, candidate }: Once): GateStep {
+function decideOnce(name: string, { comparison, evidence, incumbent, candidate }: Once): GateStep {
   const judged = judgePair(comparison, incumbent, candidate);
   const values = { evidence, metric: candidate, incumbentMetric: incumbent };
   if (judged.equal) {

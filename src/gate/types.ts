@@ -60,7 +60,7 @@ export type GateStep =
     };
 
 /** A pure step machine: the same comparison and evidence always give the same step, so every verdict can be replayed. */
-export interface GateRun {
+interface GateRun {
   next(evidence: Evidence): GateStep;
 }
 

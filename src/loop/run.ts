@@ -16,6 +16,7 @@ import { ExperimentRefs } from '../git/refs.js';
 import type { Repository } from '../git/repository.js';
 import type { Workspace } from '../git/types.js';
 import { WorktreeWorkspace } from '../git/worktree-workspace.js';
+import type { AbortReason } from '../process/run-command.js';
 import type { Proposer } from '../propose/types.js';
 import { RunnerLock } from '../store/lock.js';
 import { linesToImport, ResultsMirror } from '../store/results-tsv.js';
@@ -82,7 +83,8 @@ export class StopSwitch {
   now(cause: StopCause): void {
     this.#cause = cause;
     this.#soon.abort();
-    this.#now.abort({ graceMs: STOP_GRACE_MS });
+    const reason: AbortReason = { graceMs: STOP_GRACE_MS };
+    this.#now.abort(reason);
   }
 }
 

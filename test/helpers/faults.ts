@@ -28,13 +28,13 @@ const FIXTURES = fileURLToPath(new URL('../fixtures/faults', import.meta.url));
 const CLI = process.env['CLI_UNDER_TEST'] ?? fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
 const GIT = execFileSync('sh', ['-c', 'command -v git'], { encoding: 'utf8' }).trim();
 
-export const EXPERIMENT = 'engineering/fault';
+const EXPERIMENT = 'engineering/fault';
 /** Exit codes that say what an operator must mend; 0 is the end of a run that coped. */
-export const CLEAR_EXIT_CODES = [0, 10, 11, 13, 14, 17, 18];
+const CLEAR_EXIT_CODES = [0, 10, 11, 13, 14, 17, 18];
 const RUN_LIMIT_MS = 60_000;
 
 /** One command of the operator, and what the operator did before it. */
-export interface Step {
+interface Step {
   readonly before?: (world: World) => void;
   readonly args: readonly string[];
 }
@@ -211,7 +211,7 @@ export type Fault =
       readonly onwards?: boolean;
     };
 
-export function faultName(fault: Fault | null): string {
+function faultName(fault: Fault | null): string {
   if (fault === null) return 'no fault';
   if ('git' in fault) return `git call ${fault.at}: ${fault.git}`;
   return `operation ${fault.at} of ${fault.programs}${fault.onwards ? ' and later' : ''}: ${fault.write}`;
@@ -582,14 +582,14 @@ export interface Case {
   readonly faults: readonly Fault[];
 }
 
-export function caseName({ step, faults }: Case): string {
+function caseName({ step, faults }: Case): string {
   return `command ${step + 1}, ${faults.map(faultName).join(', then ')}`;
 }
 
 /**
  * Plays the scenario with the faults, then well, and says what is wrong with the end; empty when it is the reference's.
  */
-export async function problemsOf(world: World, scenario: Scenario, { step, faults }: Case, reference: Outcome) {
+async function problemsOf(world: World, scenario: Scenario, { step, faults }: Case, reference: Outcome) {
   const problems: string[] = [];
   for (const [index, { before, args }] of scenario.steps.entries()) {
     before?.(world);
