@@ -251,6 +251,13 @@ function restoreProposer(proposer: Proposer, store: Store): void {
 /** Other people's commits go under the incumbent as a merge: the incumbent only ever moves forward. */
 async function rebase(context: RunContext, revision: string): Promise<void> {
   const { repository, refs, store, experiment, now, emit } = context;
+  const open = store.openTrial();
+  // Its candidate stands on the incumbent from before the merge: moved away now, it could never be settled.
+  if (open !== null && open.number !== null) {
+    throw new AppError('conflict', `trial ${open.number} of the last run is not finished`, {
+      hint: `finish it first: autoresearch run --experiment ${context.name}; then run again with --rebase-onto ${revision}`,
+    });
+  }
   const [incumbent, theirs] = await Promise.all([refs.incumbent(), repository.resolve(revision)]);
   if (incumbent === null) return;
   if (theirs === null) {

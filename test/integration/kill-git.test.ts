@@ -1,5 +1,16 @@
 import { afterAll, describe, expect, it } from 'vitest';
-import { Battery, CHECKOUT, failuresOf, gitCases, MANUAL, seedOf, spread, WORKTREE } from '../helpers/faults.js';
+import {
+  Battery,
+  CHECKOUT,
+  failuresOf,
+  gitCases,
+  MANUAL,
+  seedOf,
+  spread,
+  trialsOf,
+  violationsOf,
+  WORKTREE,
+} from '../helpers/faults.js';
 
 const LIMIT_MS = 600_000;
 const battery = new Battery();
@@ -16,6 +27,31 @@ describe('a runner that is killed around a git command', () => {
       const reading = (await gitCases(battery, WORKTREE, 'kill-before')).filter(({ mutating }) => !mutating);
       const chosen = [...changing, ...spread(reading, 2, seedOf(1))];
       expect(await failuresOf(battery, WORKTREE, chosen)).toEqual([]);
+    },
+    LIMIT_MS,
+  );
+
+  it(
+    'has its open trial finished before other commits are taken in',
+    async () => {
+      const args = WORKTREE.steps[0]?.args ?? [];
+      const world = battery.world(WORKTREE);
+      await world.run(args, { git: 'kill-before', at: 0 });
+      const moves = world
+        .gitCalls()
+        .flatMap((call, index) => (call.includes('update-ref --create') ? [index + 1] : []));
+      const other = battery.world(WORKTREE);
+      await other.run(args, { git: 'kill-before', at: moves[2] ?? 0 });
+      expect(trialsOf(other).at(-1)).toMatchObject({ number: 1, phase: 'judged', verdict: 'keep' });
+      other.repository.write('other.txt', 'theirs\n');
+      other.repository.commit('theirs');
+      const refused = await other.run([...args, '--rebase-onto', 'main']);
+      expect(refused.code).toBe(18);
+      expect(refused.output).toContain('trial 1 of the last run is not finished');
+      expect((await other.run(args.filter((word) => word !== '--loop'))).code).toBe(0);
+      const taken = await other.run([...args, '--rebase-onto', 'main']);
+      expect(taken.code, taken.output).toBe(0);
+      expect(violationsOf(other)).toEqual([]);
     },
     LIMIT_MS,
   );
