@@ -26,7 +26,8 @@ export async function measureAloud(experiment: Experiment, repository: Repositor
 
 /** Prints warnings only, to stderr. @throws AppError baseline (or what else stopped it) with what to mend. */
 export async function measureQuietly(experiment: Experiment, repository: Repository): Promise<number> {
-  const { runExperiment, StopSwitch } = await import('../loop/run.js');
+  const { runExperiment } = await import('../loop/run.js');
+  const { StopSwitch } = await import('../loop/stop-switch.js');
   const { exitCodeOf } = await import('../loop/stop-rules.js');
   const stop = new StopSwitch();
   const onInterrupt = () => stop.now('interrupted');

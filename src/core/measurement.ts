@@ -1,10 +1,10 @@
 import type { MeasurementOutcome } from './outcome.js';
 
 /**
- * Whose code a measurement ran: the commit being tried, the best kept commit, a deliberately broken target, or a run
- * whose numbers are thrown away.
+ * Whose code a measurement ran: the commit being tried, code that was kept, a deliberately broken target, a run whose
+ * numbers are thrown away, or the held-out command on the commit being tried.
  */
-export type MeasuredSide = 'candidate' | 'incumbent' | 'sabotage' | 'warmup';
+export type MeasuredSide = 'candidate' | 'incumbent' | 'sabotage' | 'warmup' | 'holdout';
 
 /** One row of `items.jsonl`: a per-item value for paired statistics. */
 export interface MeasuredItem {

@@ -28,6 +28,7 @@ const SIDES: Readonly<Record<MeasurementRow['side'], string>> = {
   incumbent: 'measuring the incumbent again',
   sabotage: 'measuring a target broken on purpose',
   warmup: 'warming up (a number that is thrown away)',
+  holdout: 'measuring what is held out',
 };
 
 const PROPOSERS: Readonly<Record<string, string>> = {

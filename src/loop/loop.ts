@@ -3,7 +3,7 @@ import { AppError, type ErrorCode, errorMessage } from '../core/errors.js';
 import { GATES } from '../gate/index.js';
 import { runBaseline } from './baseline.js';
 import { RunAborted, type RunContext } from './context.js';
-import { EnvironmentBroken } from './judge.js';
+import { EnvironmentBroken } from './evidence.js';
 import { Lab } from './lab.js';
 import { recover } from './recover.js';
 import { openRevision } from './revision.js';

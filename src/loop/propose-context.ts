@@ -26,13 +26,18 @@ export async function proposeContext(context: RunContext, trial: TrialRow): Prom
     timeBudgetMinutes: experiment.settings.timeBudgetMinutes,
     incumbent: { commit: trial.incumbentCommit, metric: totals.incumbentMetric, trial: totals.incumbentTrial },
     baselineMetric: totals.baselineMetric,
-    history: store.recentTrials({ limit: HISTORY }).map(toSettledTrial),
+    history: store.recentTrials({ limit: HISTORY }).filter(isAttempt).map(toSettledTrial),
     sinceKeep: totals.sinceKeep,
     program: await programText(experiment.programPath),
     recordFolder,
     mark: trial.trace.mark,
     onProcess: (identity) => store.recordProposerProcess(trial.id, identity),
   };
+}
+
+/** What was measured for people (verifications, audits, rehearsals) is nothing to learn a change from. */
+function isAttempt({ kind }: TrialRow): boolean {
+  return kind === 'trial' || kind === 'baseline';
 }
 
 async function programText(path: string): Promise<string> {

@@ -11,13 +11,16 @@ import type { Proposer } from '../propose/types.js';
 import type { Store } from '../store/store.js';
 import { scopeOf } from './context.js';
 
+/** `baseline`: only the baseline; `single`: one trial; `loop`: until a stop rule speaks; `study`: nothing is proposed. */
+export type RunMode = 'baseline' | 'single' | 'loop' | 'study';
+
 /** Which proposer a run has, from the configuration and what was asked for. */
 export interface ProposerRequest {
   readonly experiment: Experiment;
   readonly repository: Repository;
   readonly workspace: Workspace;
   readonly store: Store;
-  readonly mode: 'baseline' | 'single' | 'loop';
+  readonly mode: RunMode;
   readonly description: string | null;
   readonly retry: number | null;
 }
@@ -27,11 +30,12 @@ export type ProposerKind = Experiment['settings']['proposer']['kind'];
 /** With a loop, changes by hand are watched for; without, what is there now is taken. */
 export function proposerKind({ settings }: Experiment, mode: ProposerRequest['mode']): ProposerKind {
   const { kind } = settings.proposer;
-  return kind === 'manual' && mode === 'loop' ? 'watch' : kind;
+  return kind === 'manual' && (mode === 'loop' || mode === 'study') ? 'watch' : kind;
 }
 
 export async function createProposer(request: ProposerRequest): Promise<Proposer> {
   const { experiment, workspace, repository, description } = request;
+  if (request.mode === 'study') return NOBODY;
   if (request.retry !== null) return createRetry(request, request.retry);
   const kind = proposerKind(experiment, request.mode);
   const human = {
@@ -60,6 +64,11 @@ export async function createProposer(request: ProposerRequest): Promise<Proposer
     }
   }
 }
+
+const NOBODY: Proposer = {
+  name: 'nobody',
+  propose: () => Promise.reject(new Error('a study asks for no proposal')),
+};
 
 async function createRetry({ store, repository }: ProposerRequest, number: number): Promise<Proposer> {
   const trial = store.trialByNumber(number);

@@ -6,6 +6,7 @@ import { rescueAndReset } from './candidate.js';
 import type { RunContext } from './context.js';
 import type { Lab } from './lab.js';
 import { endUncounted } from './settle.js';
+import { abandonStudy } from './study.js';
 import { finishTrial } from './trial.js';
 
 /**
@@ -16,9 +17,11 @@ export async function recover(context: RunContext, lab: Lab): Promise<void> {
   const open = context.store.openTrial();
   if (!open) return;
   await endLeftoversOf(context, open);
-  const what = open.number === null ? 'an unfinished proposal' : `trial ${open.number}`;
+  const what = open.number === null ? unnumbered(open) : `trial ${open.number}`;
   context.emit({ kind: 'notice', level: 'info', text: `the last run ended during ${what}: going on from there` });
-  if (open.kind === 'baseline') {
+  if (open.kind !== 'trial' && open.kind !== 'baseline') {
+    abandonStudy(context, open);
+  } else if (open.kind === 'baseline') {
     await recoverBaseline(context, lab, open);
   } else if (open.phase === 'proposing') {
     const patch = await rescueAndReset(context, open);
@@ -55,4 +58,8 @@ async function endLeftoversOf({ store, emit }: RunContext, trial: TrialRow): Pro
       });
     }
   }
+}
+
+function unnumbered({ kind }: TrialRow): string {
+  return kind === 'trial' ? 'an unfinished proposal' : `an unfinished ${kind}`;
 }

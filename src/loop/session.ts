@@ -1,5 +1,5 @@
 import { OUTCOME_RULES, type Outcome } from '../core/outcome.js';
-import type { SessionRow } from '../store/rows.js';
+import type { SessionRow, TrialKind } from '../store/rows.js';
 import type { Settlement } from '../store/steps.js';
 
 /** The counters of one session. They live on in the store, so that a restart after a crash continues them. */
@@ -11,8 +11,8 @@ export interface SessionCounters {
 }
 
 /** What a settled attempt does to the counters. Pure; the table of outcomes decides. */
-export function countOutcome(counters: SessionCounters, outcome: Outcome, kind: 'baseline' | 'trial'): SessionCounters {
-  if (kind === 'baseline') return counters;
+export function countOutcome(counters: SessionCounters, outcome: Outcome, kind: TrialKind): SessionCounters {
+  if (kind !== 'trial') return counters;
   const rule = OUTCOME_RULES[outcome];
   const crashStreak = { reset: 0, increment: counters.crashStreak + 1, unchanged: counters.crashStreak }[
     rule.crashStreak
@@ -27,15 +27,17 @@ export class Session {
   counters: SessionCounters;
   readonly #earlierMs: number;
   readonly #startedAt: number;
+  readonly #counts: boolean;
 
-  constructor(row: SessionRow, now: number) {
+  constructor(row: SessionRow, { now, counts }: { now: number; counts: boolean }) {
     this.counters = { id: row.id, crashStreak: row.crashStreak, idleStreak: row.idleStreak, trials: row.trials };
     this.#earlierMs = row.activeSeconds * 1000;
     this.#startedAt = now;
+    this.#counts = counts;
   }
 
   activeMs(now: number): number {
-    return this.#earlierMs + Math.max(0, now - this.#startedAt);
+    return this.#earlierMs + (this.#counts ? Math.max(0, now - this.#startedAt) : 0);
   }
 
   settlement(now: number): Settlement['session'] {

@@ -1,5 +1,5 @@
 import type { Json } from '../core/json.js';
-import type { MeasurementRow, SessionRow, TrialRow } from './rows.js';
+import type { EpochRow, MeasurementRow, SessionRow, TrialRow } from './rows.js';
 
 /** Between SQLite's columns and the row types: the only place that knows the spelling of both. */
 type Column = string | number | bigint | Buffer | null;
@@ -51,6 +51,7 @@ export function trialFromColumns(row: Columns): TrialRow {
     statistics: json<Json>(row['statistics'], null),
     metric: numberOrNull(row['metric']),
     incumbentMetric: numberOrNull(row['incumbent_metric']),
+    holdout: numberOrNull(row['holdout']),
     insertions: numberOrNull(row['insertions']),
     deletions: numberOrNull(row['deletions']),
     changedPaths: json<string[]>(row['changed_paths'], []),
@@ -101,5 +102,16 @@ export function sessionFromColumns(row: Columns): SessionRow {
     idleStreak: Number(row['idle_streak']),
     trials: Number(row['trials']),
     activeSeconds: Number(row['active_ms']) / 1000,
+  };
+}
+
+export function epochFromColumns(row: Columns): EpochRow {
+  return {
+    revision: Number(row['revision']),
+    trialId: Number(row['trial_id']),
+    commit: text(row['commit_id']),
+    valueBefore: Number(row['value_before']),
+    valueAfter: Number(row['value_after']),
+    beganAt: Number(row['began_at']),
   };
 }

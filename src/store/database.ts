@@ -67,8 +67,10 @@ export function openForWriting(path: string): Database {
   try {
     database.pragma('journal_mode = WAL');
     database.pragma('synchronous = FULL');
-    database.pragma('foreign_keys = ON');
+    // A table that is rebuilt has its references restored only at the end.
+    database.pragma('foreign_keys = OFF');
     migrate(database, path, isNew);
+    database.pragma('foreign_keys = ON');
     return database;
   } catch (error) {
     database.close();
@@ -120,6 +122,8 @@ function migrate(database: Database, path: string, isNew: boolean): void {
   }
   database.transaction(() => {
     for (const sql of MIGRATIONS.slice(version)) database.exec(sql);
+    const dangling = database.pragma('foreign_key_check') as unknown[];
+    if (dangling.length > 0) throw new Error(`the migration would leave ${dangling.length} rows without their trial`);
     database.pragma(`user_version = ${MIGRATIONS.length}`);
   })();
 }

@@ -1,7 +1,13 @@
 import type { Json } from '../core/json.js';
-import { type Columns, measurementFromColumns, sessionFromColumns, trialFromColumns } from './codec.js';
+import {
+  type Columns,
+  epochFromColumns,
+  measurementFromColumns,
+  sessionFromColumns,
+  trialFromColumns,
+} from './codec.js';
 import { type Database, openForReading, type Statement, storeError } from './database.js';
-import type { MeasurementRow, RevisionRow, SessionRow, Totals, TrialRow } from './rows.js';
+import type { EpochRow, MeasurementRow, RevisionRow, SessionRow, Totals, TrialKind, TrialRow } from './rows.js';
 
 /** Counts over all settled trials up to an id. */
 interface Tally {
@@ -244,6 +250,21 @@ export class StoreReader {
   fact(key: string): Json | undefined {
     const row = this.get('SELECT value FROM facts WHERE key = ?', key);
     return row ? (JSON.parse(String(row['value'])) as Json) : undefined;
+  }
+
+  /** Level shifts of the machine under a revision, oldest first. */
+  epochs(revision: number): EpochRow[] {
+    return this.all('SELECT * FROM epochs WHERE revision = ? ORDER BY id', revision).map(epochFromColumns);
+  }
+
+  /** The newest settled row of a kind under a revision that came to an end by itself. */
+  newestOfKind(kind: TrialKind, revision: number): TrialRow | null {
+    const row = this.get(
+      "SELECT * FROM trials WHERE kind = ? AND revision = ? AND phase = 'settled' AND outcome = 'measured' ORDER BY id DESC LIMIT 1",
+      kind,
+      revision,
+    );
+    return row ? trialFromColumns(row) : null;
   }
 
   importedLines(): string[] {

@@ -8,6 +8,13 @@ import type { CommandTrace } from '../process/types.js';
  * The rows of an experiment's store. Times are milliseconds since 1970 (UTC); a number that was not measured is null.
  */
 
+/**
+ * What the row's measurements are for: a baseline, a candidate's trial, the whole gain so far (`verification`), which kept
+ * changes still pay (`audit`), or the code against itself, to learn what the gate can see (`rehearsal`). Only trials and
+ * the first baseline have numbers and verdicts.
+ */
+export type TrialKind = 'baseline' | 'trial' | 'verification' | 'audit' | 'rehearsal';
+
 /** Where a trial stands. Every phase is written before its side effect; `settled` rows never change again. */
 type TrialPhase = 'proposing' | 'committing' | 'measuring' | 'judged' | 'settled';
 
@@ -21,7 +28,7 @@ export interface TrialRow {
   readonly id: number;
   /** 0 = the baseline. Null for attempts that do not count (nothing changed, agent error, interrupted, re-baseline). */
   readonly number: number | null;
-  readonly kind: 'baseline' | 'trial';
+  readonly kind: TrialKind;
   readonly phase: TrialPhase;
   readonly sessionId: number;
   /** Revision of the definitions it was judged by; numbers of different revisions are never compared. */
@@ -48,6 +55,8 @@ export interface TrialRow {
   readonly metric: number | null;
   /** The incumbent's value it was compared with. */
   readonly incumbentMetric: number | null;
+  /** The candidate's held-out value; nothing that a proposer is given may be made from it. */
+  readonly holdout: number | null;
   readonly insertions: number | null;
   readonly deletions: number | null;
   readonly changedPaths: readonly string[];
@@ -102,6 +111,18 @@ export interface SessionRow {
   readonly trials: number;
   /** Time the session was alive, in seconds, over all its restarts. */
   readonly activeSeconds: number;
+}
+
+/** From here on the same code measures differently: the machine changed, not the code. */
+export interface EpochRow {
+  readonly revision: number;
+  /** The trial in which it was noticed. */
+  readonly trialId: number;
+  /** The code that was measured before and after. */
+  readonly commit: string;
+  readonly valueBefore: number;
+  readonly valueAfter: number;
+  readonly beganAt: number;
 }
 
 /** What an experiment measures; fixed per revision of its definitions. */

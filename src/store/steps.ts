@@ -42,6 +42,7 @@ export interface Judgement {
   readonly statistics: Json;
   readonly metric: number | null;
   readonly incumbentMetric: number | null;
+  readonly holdout?: number | null;
   readonly feedback: string | null;
   readonly crashTail: string | null;
 }

@@ -5,7 +5,7 @@ import type { Outcome } from '../core/outcome.js';
 import type { Containment, ProcessIdentity } from '../process/types.js';
 import { openForWriting } from './database.js';
 import { StoreReader } from './reader.js';
-import type { SessionRow, TrialRow } from './rows.js';
+import type { EpochRow, SessionRow, TrialRow } from './rows.js';
 import type { CandidateIntent, Judgement, MeasurementStart, Settlement, TrialStart } from './steps.js';
 
 /** The fact that holds the proposer's snapshot. */
@@ -38,6 +38,25 @@ export class Store extends StoreReader {
       start.incumbentCommit,
       start.mark,
       start.retryOf,
+      start.now,
+    );
+    return this.#trial(id);
+  }
+
+  /** Opens a row for measurements that nothing is decided by: of two commits, for people. Its verdict stays empty. */
+  beginStudy(
+    start: Omit<TrialStart, 'retryOf' | 'proposer'> & { candidateCommit: string; description: string },
+  ): TrialRow {
+    const id = this.#run(
+      `INSERT INTO trials (kind, phase, session_id, revision, proposer, incumbent_commit, candidate_commit, description, attempt, mark, started_at)
+       VALUES (?, 'measuring', ?, ?, 'nobody', ?, ?, ?, 1, ?, ?)`,
+      start.kind,
+      start.sessionId,
+      start.revision,
+      start.incumbentCommit,
+      start.candidateCommit,
+      start.description,
+      start.mark,
       start.now,
     );
     return this.#trial(id);
@@ -106,13 +125,14 @@ export class Store extends StoreReader {
   judge(trialId: number, judgement: Judgement): TrialRow {
     this.#run(
       `UPDATE trials SET phase = 'judged', outcome = ?, verdict = ?, reason = ?, statistics = ?, metric = ?,
-         incumbent_metric = ?, feedback = ?, crash_tail = ? WHERE id = ? AND phase IN ('committing', 'measuring')`,
+         incumbent_metric = ?, holdout = ?, feedback = ?, crash_tail = ? WHERE id = ? AND phase IN ('committing', 'measuring')`,
       judgement.outcome,
       judgement.verdict,
       judgement.reason,
       JSON.stringify(judgement.statistics),
       judgement.metric,
       judgement.incumbentMetric,
+      judgement.holdout ?? null,
       judgement.feedback,
       judgement.crashTail,
       trialId,
@@ -226,6 +246,18 @@ export class Store extends StoreReader {
       revision.metric,
       revision.direction,
       revision.now,
+    );
+  }
+
+  beginEpoch(epoch: EpochRow): void {
+    this.#run(
+      'INSERT INTO epochs (revision, trial_id, commit_id, value_before, value_after, began_at) VALUES (?, ?, ?, ?, ?, ?)',
+      epoch.revision,
+      epoch.trialId,
+      epoch.commit,
+      epoch.valueBefore,
+      epoch.valueAfter,
+      epoch.beganAt,
     );
   }
 

@@ -4,6 +4,7 @@ import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../../src/core/errors.js';
 import { StoreReader } from '../../src/store/reader.js';
+import { MIGRATIONS } from '../../src/store/schema.js';
 import { Store } from '../../src/store/store.js';
 import { temporaryFolder } from '../helpers/git.js';
 import { begin, temporaryStore, walk } from '../helpers/store.js';
@@ -58,8 +59,45 @@ describe('the file of a store', () => {
       expect(error.hint).toContain('npm install');
     }
     expect(readdirSync(join(path, '..')).filter((name) => name.includes('before'))).toEqual([]);
-    setVersion(path, 1);
+    setVersion(path, MIGRATIONS.length);
     Store.create(path).close();
+  });
+
+  it('of the first schema is brought up to date with every row, after a copy of it', () => {
+    const path = join(temporaryFolder(), 'store.sqlite');
+    const raw = new Database(path);
+    raw.exec(MIGRATIONS[0] ?? '');
+    raw.exec(`
+      INSERT INTO revisions VALUES (1, 'h', 'score', 'lower', 0);
+      INSERT INTO sessions (id, started_at) VALUES (1, 0);
+      INSERT INTO trials (number, kind, phase, session_id, revision, proposer, incumbent_commit, candidate_commit, outcome, verdict, metric, mark, started_at, settled_at)
+        VALUES (0, 'baseline', 'settled', 1, 1, 'baseline', 'c0', 'c0', 'measured', 'keep', 3.5, 'm', 1, 2),
+               (1, 'trial', 'measuring', 1, 1, 'agent', 'c0', 'c1', NULL, NULL, NULL, 'm', 3, NULL);
+      INSERT INTO measurements (trial_id, attempt, side, commit_id, state, outcome, metric, log_path, mark, started_at)
+        VALUES (1, 1, 'candidate', 'c0', 'done', 'measured', 3.5, '/l', 'm', 1);
+    `);
+    raw.pragma('user_version = 1');
+    raw.close();
+    const store = Store.create(path);
+    expect(store.trialByNumber(0)).toMatchObject({ metric: 3.5, verdict: 'keep', holdout: null });
+    expect(store.openTrial()).toMatchObject({ number: 1, phase: 'measuring' });
+    expect(store.incumbentValues('c0', 1)).toEqual([3.5]);
+    const settled = new Database(path);
+    expect(() => settled.exec("UPDATE trials SET reason = 'x' WHERE number = 0")).toThrow(/never changes/);
+    settled.close();
+    const another = {
+      kind: 'trial',
+      sessionId: 1,
+      revision: 1,
+      proposer: 'agent',
+      incumbentCommit: 'c0',
+      mark: 'm',
+      retryOf: null,
+      now: 5,
+    } as const;
+    expect(() => store.beginTrial(another)).toThrow(/UNIQUE/);
+    store.close();
+    expect(existsSync(`${path}.before-v${MIGRATIONS.length}`)).toBe(true);
   });
 
   it('is nothing yet to a reader before its first migration, and is then made by the writer', () => {

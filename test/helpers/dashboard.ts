@@ -32,6 +32,7 @@ export function trialRow(changes: Partial<TrialRow> = {}): TrialRow {
     statistics: { pairs: 5, sigma: 0.011, t: 4.2, p: 0.004 },
     metric: 12.31,
     incumbentMetric: 12.72,
+    holdout: null,
     insertions: 14,
     deletions: 3,
     changedPaths: ['src/router.ts', 'src/cache.ts'],

@@ -27,7 +27,7 @@ const SOLE_IMPORTERS: Readonly<Record<string, RegExp>> = {
   ini: /^config\//,
   zod: /^(config\/|propose\/search\/|cli\/init-flags\.ts)/,
   chokidar: /^propose\/manual\.ts$/,
-  pino: /^loop\/run\.ts$/,
+  pino: /^loop\/signs-of-life\.ts$/,
   commander: /^cli\//,
   'csv-stringify/sync': /^dashboard\//,
   '@clack/prompts': /^cli\//,

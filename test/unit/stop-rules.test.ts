@@ -157,7 +157,7 @@ describe('the counters of a session', () => {
 
   it('go on with what an earlier runner of the session counted, its time too', () => {
     const row = { ...before, startedAt: 0, endedAt: null, stopReason: null, stopDetail: '', activeSeconds: 60 };
-    const session = new Session(row, 1_000_000);
+    const session = new Session(row, { now: 1_000_000, counts: true });
     expect(session.activeMs(1_005_000)).toBe(65_000);
     // The clock was set back: time already counted stays.
     expect(session.activeMs(900_000)).toBe(60_000);
