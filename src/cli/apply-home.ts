@@ -2,6 +2,7 @@ import { AppError } from '../core/errors.js';
 import { formatExperimentName } from '../core/names.js';
 import { oneLine } from '../core/text.js';
 import { courseOf, type KeptChanges, renderKeptChanges, squashSubject } from '../dashboard/homecoming.js';
+import { UNVERIFIED } from '../dashboard/proof.js';
 import { readExperiment } from '../dashboard/read-view.js';
 import { fastForward, squash } from '../git/combine.js';
 import { quoted } from '../git/failure.js';
@@ -77,7 +78,8 @@ async function planOf(opened: OpenedExperiment, options: ApplyOptions): Promise<
     // Of the whole history the same numbers as everywhere; of a part of it those it was judged by.
     const from = kept.length === view.kept ? view.baseline : (kept[0]?.incumbentMetric ?? null);
     const { metric, best: to } = view;
-    const changes = { experiment: experiment.name, metric, from, to, kept, stats: coming.stats };
+    const proof = kept.length === view.kept ? view.proof : UNVERIFIED;
+    const changes = { experiment: experiment.name, metric, from, to, proof, kept, stats: coming.stats };
     return { name, head, incumbent, coming, way, changes };
   } finally {
     store?.close();

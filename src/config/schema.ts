@@ -114,6 +114,11 @@ export const configSchema = z.strictObject({
         '2',
         'How often the baseline is measured; a noisy one six times.',
       ),
+      verify_pairs: withDefault(
+        integer({ min: 0, max: 1000 }),
+        '20',
+        'Fresh pairs of baseline and best code that verify the gain of a noisy metric after ten keeps and at the end; 0 = never.',
+      ),
       tie: withDefault(choice(['discard', 'simpler']), 'discard', 'An equal result: discard, or keep if simpler.'),
       probe: withDefault(onOff(), 'on', 'Break the target once on purpose to see whether the metric notices.'),
     })

@@ -6,6 +6,7 @@ import type { Direction } from '../core/metric.js';
 import { isBetter, percentChange } from '../core/metric.js';
 import type { ExperimentName } from '../core/names.js';
 import type { SessionRow, Totals } from '../store/rows.js';
+import type { Proof } from './proof.js';
 
 /** `running` has a live runner; the others tell the age of the last result: under 1 h, under 24 h, older, none. */
 export type ExperimentState = 'running' | 'active' | 'paused' | 'done' | 'idle';
@@ -23,6 +24,7 @@ export interface ExperimentViewInput {
   readonly heartbeatAt: number | null;
   /** Rows taken over from an older results.tsv. */
   readonly importedCount: number;
+  readonly proof: Proof;
   /** Milliseconds since 1970. */
   readonly now: number;
 }
@@ -44,6 +46,8 @@ export interface ExperimentView {
   readonly changePercent: number | null;
   /** Whether the best is better than the baseline; null without either. */
   readonly improved: boolean | null;
+  /** How far the gain is proved. */
+  readonly proof: Proof;
   readonly incumbentTrial: number | null;
   /** Counted trials since the last keep. */
   readonly sinceKeep: number;
@@ -83,6 +87,7 @@ export function experimentView(input: ExperimentViewInput): ExperimentView {
     best,
     changePercent: compared ? percentChange(baseline, best) : null,
     improved: compared ? isBetter(direction, best, baseline) : null,
+    proof: input.proof,
     incumbentTrial: totals.incumbentTrial,
     sinceKeep: totals.sinceKeep,
     lastResultAt: totals.lastSettledAt,

@@ -5,6 +5,7 @@ import { oneLine } from '../core/text.js';
 import type { FileStat } from '../git/history.js';
 import type { TrialRow } from '../store/rows.js';
 import { metricFormatter, metricText, percentText } from './metric-text.js';
+import { type Proof, proofText } from './proof.js';
 import { type Cell, type Column, palette, renderColumns, type TerminalStyle } from './terminal.js';
 import { trialChangeText, trialDescription, trialNumber } from './trial-line.js';
 
@@ -14,6 +15,8 @@ export interface KeptChanges {
   /** The value before the first and after the last of them. */
   readonly from: number | null;
   readonly to: number | null;
+  /** Of the whole gain; a part of it is not proved. */
+  readonly proof: Proof;
   /** The kept trials that are brought home, oldest first. */
   readonly kept: readonly TrialRow[];
   readonly stats: readonly FileStat[];
@@ -80,10 +83,10 @@ export function squashSubject({ experiment, metric, kept, ...values }: KeptChang
 }
 
 /** `14.02 ms -> 12.31 ms (-12.2 %, unverified)`; null where it was not measured. */
-export function courseOf({ metric, ...values }: KeptChanges): string | null {
+export function courseOf({ metric, proof, ...values }: KeptChanges): string | null {
   if (!isCompared(values)) return null;
   const change = percentText(percentChange(values.from, values.to));
-  return `${metricText(metric, values.from)} -> ${metricText(metric, values.to)} (${change}, unverified)`;
+  return `${metricText(metric, values.from)} -> ${metricText(metric, values.to)} (${change}, ${proofText(metric, proof)})`;
 }
 
 function isCompared(values: Pick<KeptChanges, 'from' | 'to'>): values is { from: number; to: number } {

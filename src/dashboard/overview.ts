@@ -7,6 +7,7 @@ import { oneLine } from '../core/text.js';
 import type { ExperimentState, ExperimentView } from './experiment-view.js';
 import { csvDocument, type Format, finiteOrNull, isoTime, jsonDocument, markdownTable } from './formats.js';
 import { metricText, percentText } from './metric-text.js';
+import { proofJson } from './proof.js';
 import {
   type Cell,
   type Column,
@@ -63,6 +64,7 @@ export function viewJson(view: ExperimentView): { readonly [key: string]: Json }
     best: finiteOrNull(view.best),
     changePercent: finiteOrNull(view.changePercent),
     improved: view.improved,
+    proof: proofJson(view.proof),
     incumbentTrial: view.incumbentTrial,
     sinceKeep: view.sinceKeep,
     lastResultAt: isoTime(view.lastResultAt),

@@ -12,6 +12,7 @@ import type { ExperimentView } from './experiment-view.js';
 import { csvDocument, type Format, finiteOrNull, jsonDocument, markdownTable, markdownText } from './formats.js';
 import { metricFormatter, metricText } from './metric-text.js';
 import { changePaint, changeText, statePaint, viewJson } from './overview.js';
+import { proofText } from './proof.js';
 import { type Cell, type Column, palette, renderColumns, type TerminalStyle } from './terminal.js';
 import { trialJson } from './trial-json.js';
 import {
@@ -103,7 +104,7 @@ function headLines(view: ExperimentView, style: TerminalStyle): string[] {
   const change = view.improved === null ? '' : (changePaint(view.improved, tones) ?? same)(changeText(view));
   const since = view.sinceKeep > 0 ? `, ${view.sinceKeep} ago` : '';
   const from = view.incumbentTrial === null ? '' : `trial ${view.incumbentTrial}${since}`;
-  const verified = view.improved ? tones.faint('unverified') : '';
+  const verified = view.improved ? tones.faint(proofText(view.metric, view.proof)) : '';
   const facts: [string, string][] = [
     ['metric', measure],
     ['baseline', metricText(view.metric, view.baseline)],
@@ -187,7 +188,8 @@ function resultsCsv({ trials, secondsByTrial }: Results): string {
 
 function resultsMarkdown(results: Results): string {
   const { view, trials, secondsByTrial } = results;
-  const change = view.improved === null ? '' : ` (${changeText(view)})`;
+  const proof = view.improved ? `, ${proofText(view.metric, view.proof)}` : '';
+  const change = view.improved === null ? '' : ` (${changeText(view)}${proof})`;
   const facts = [
     `- metric: ${markdownText(view.metric)}, ${view.direction} is better`,
     `- baseline: ${markdownText(metricText(view.metric, view.baseline))}`,

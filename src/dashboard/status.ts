@@ -13,6 +13,7 @@ import type { ExperimentView } from './experiment-view.js';
 import { finiteOrNull, isoTime, jsonDocument } from './formats.js';
 import { metricText } from './metric-text.js';
 import { changePaint, changeText, statePaint, viewJson } from './overview.js';
+import { proofText } from './proof.js';
 import { shortCommit, stopText } from './results.js';
 import { palette, type TerminalStyle, wrap } from './terminal.js';
 import { agoText, clockText, spanText } from './when.js';
@@ -135,7 +136,7 @@ function bestText(view: ExperimentView, style: TerminalStyle): string {
   const ago = view.sinceKeep > 0 ? `, ${view.sinceKeep} ago` : '';
   return [
     tones.strong(metricText(view.metric, view.best)),
-    ...(view.improved ? [`${painted} (unverified)`] : [painted]),
+    ...(view.improved ? [`${painted} (${proofText(view.metric, view.proof)})`] : [painted]),
     tones.faint(from + ago),
   ]
     .filter((part) => part !== '')

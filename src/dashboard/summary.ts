@@ -7,6 +7,7 @@ import { formatSeconds } from '../core/units.js';
 import type { ExperimentView } from './experiment-view.js';
 import { metricText } from './metric-text.js';
 import { changePaint, changeText } from './overview.js';
+import { proofText } from './proof.js';
 import { countsText, shortCommit, stopText } from './results.js';
 import { palette, type TerminalStyle, wrap } from './terminal.js';
 
@@ -67,7 +68,7 @@ function courseText(view: ExperimentView, style: TerminalStyle): string {
   const course = `${metricText(view.metric, view.baseline)} ${arrow} ${tones.strong(metricText(view.metric, view.best))}`;
   const change = changeText(view);
   const painted = changePaint(view.improved, tones)?.(change) ?? change;
-  const verified = view.improved ? ' (unverified)' : '';
+  const verified = view.improved ? ` (${proofText(view.metric, view.proof)})` : '';
   return `${course}   ${painted}${verified}   ${tones.faint(`${view.direction} is better`)}`;
 }
 

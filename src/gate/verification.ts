@@ -1,3 +1,4 @@
+import type { Json } from '../core/json.js';
 import { standardDeviation, studentQuantile } from '../core/statistics.js';
 
 /**
@@ -40,4 +41,21 @@ export function verifiedChange(baselines: readonly number[], heads: readonly num
     high: show(mean + half),
     pairs,
   };
+}
+
+/** What a verification puts on record: enough to compute the interval again. */
+export function verificationStatistics(baselines: readonly number[], heads: readonly number[]): Json {
+  return { from: [...baselines], to: [...heads], change: { ...verifiedChange(baselines, heads) } };
+}
+
+/** Computed again from the recorded values; null where they are not those of a verification. */
+export function readVerification(statistics: Json): VerifiedChange | null {
+  if (typeof statistics !== 'object' || statistics === null || !('from' in statistics)) return null;
+  const { from, to } = statistics as { from: unknown; to?: unknown };
+  if (!isNumbers(from) || !isNumbers(to) || from.length < 2 || from.length !== to.length) return null;
+  return verifiedChange(from, to);
+}
+
+function isNumbers(value: unknown): value is readonly number[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'number');
 }

@@ -11,6 +11,7 @@ import { rebuildMirror } from './settle.js';
 import { type Stop, type StopReason, stopBecause } from './stop-rules.js';
 import { operatorsError } from './system-failure.js';
 import { judgedIncumbent, runTrial } from './trial.js';
+import { verifyAfterKeeps, verifyAtEnd } from './verify.js';
 
 /** Trials until a rule, a person or a fault says stop. What has to be recovered is recovered first. */
 export interface LoopOptions {
@@ -35,10 +36,17 @@ export async function runLoop(context: RunContext, options: LoopOptions): Promis
       await refreshDefinitions(context, round === 0);
       const incumbent = await ensureBaseline(context, lab);
       const stop = stopNow(context, options, round);
-      if (stop) return stop;
+      if (stop) {
+        await verifyAtEnd(context, lab, stop.reason);
+        return stop;
+      }
       if (context.signal.aborted) throw new RunAborted();
       const { trial, exhausted } = await runTrial(context, lab, { incumbent, retryOf: options.retryOf });
-      if (exhausted) return { reason: 'proposer_finished', detail: trial.reason };
+      if (exhausted) {
+        await verifyAtEnd(context, lab, 'proposer_finished');
+        return { reason: 'proposer_finished', detail: trial.reason };
+      }
+      await verifyAfterKeeps(context, lab);
     }
   } catch (error) {
     await putBack(context);

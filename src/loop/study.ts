@@ -2,9 +2,10 @@ import { AppError } from '../core/errors.js';
 import type { Json } from '../core/json.js';
 import { pairOrder } from '../gate/pairs.js';
 import type { TrialKind, TrialRow } from '../store/rows.js';
-import type { RunContext } from './context.js';
-import { type Lab, SetupFailed } from './lab.js';
+import { RunAborted, type RunContext } from './context.js';
+import type { Lab } from './lab.js';
 import { endUncounted } from './settle.js';
+import { SetupFailed } from './setup.js';
 
 /**
  * Measurements that nothing is decided by, made for people: what the whole run gained, which kept changes still pay, what
@@ -52,8 +53,9 @@ export async function study(
     endUncounted(context, trial, { outcome: 'interrupted', reason: `the ${kind} was not finished` });
     throw error;
   } finally {
-    const home = workspace.kind === 'checkout' ? (await context.repository.head()).commit : from;
-    await workspace.settle(home, null);
+    const isCheckout = workspace.kind === 'checkout';
+    const home = isCheckout ? (await context.repository.head()).commit : await context.refs.incumbent();
+    await workspace.settle(home ?? from, null);
   }
 }
 
@@ -72,6 +74,16 @@ export interface Pairs {
   readonly to: readonly number[];
 }
 
+interface PairPlan {
+  readonly from: string;
+  readonly to: string;
+  readonly pairs: number;
+  readonly seed: number;
+  /** With so many pairs it may be `ended` early, with fewer it is given up. */
+  readonly fewest?: number;
+  readonly ended?: () => boolean;
+}
+
 /**
  * Measures both commits in turns, the order inside each pair by lot, so that what drifts favours neither.
  * @throws StudyFailed when one of them fails twice; RunAborted when the run was told to end.
@@ -79,10 +91,12 @@ export interface Pairs {
 export async function measurePairs(
   lab: Lab,
   trial: TrialRow,
-  { from, to, pairs, seed }: { from: string; to: string; pairs: number; seed: number },
+  { from, to, pairs, seed, fewest = pairs, ended = () => false }: PairPlan,
 ): Promise<Pairs> {
   const values = { incumbent: [] as number[], candidate: [] as number[] };
   for (let pair = 0; pair < pairs; pair += 1) {
+    if (ended() && pair >= fewest) break;
+    if (ended() && fewest < pairs) throw new RunAborted();
     for (const side of pairOrder(seed, pair)) {
       const commit = side === 'incumbent' ? from : to;
       values[side].push(await measureOrFail(lab, trial, commit));

@@ -158,6 +158,25 @@ export class StoreReader {
     return row ? trialFromColumns(row) : null;
   }
 
+  /** The newest keep of a commit, or null. */
+  keptTrialOf(commit: string): TrialRow | null {
+    const row = this.get(
+      "SELECT * FROM trials WHERE candidate_commit = ? AND verdict = 'keep' AND phase = 'settled' ORDER BY id DESC LIMIT 1",
+      commit,
+    );
+    return row ? trialFromColumns(row) : null;
+  }
+
+  /** Kept trials under a revision that were settled after this row. */
+  keptSince(trialId: number, revision: number): number {
+    const row = this.get(
+      "SELECT COUNT(*) AS n FROM trials WHERE verdict = 'keep' AND kind = 'trial' AND phase = 'settled' AND revision = ? AND id > ?",
+      revision,
+      trialId,
+    );
+    return Number(row?.['n']);
+  }
+
   /** The settled baseline of a revision. */
   baseline(revision: number): TrialRow | null {
     const row = this.get(

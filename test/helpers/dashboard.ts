@@ -112,6 +112,7 @@ export interface ViewChanges {
   readonly direction?: Direction;
   readonly metric?: string;
   readonly importedCount?: number;
+  readonly proof?: ExperimentView['proof'];
   readonly name?: string;
 }
 
@@ -125,6 +126,7 @@ export function view(changes: ViewChanges = {}): ExperimentView {
     runner: { alive: changes.alive ?? true, since: NOW - 12_000_000 },
     heartbeatAt: null,
     importedCount: changes.importedCount ?? 0,
+    proof: changes.proof ?? { kind: 'unverified' },
     now: NOW,
   });
 }

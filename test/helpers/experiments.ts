@@ -272,6 +272,12 @@ export class BackgroundRun {
     throw new Error(`the run ended before ${times} x ${kind}: ${JSON.stringify((await this.finished).stop)}`);
   }
 
+  /** Polls until such an event was seen. */
+  async until(isIt: (event: RunEvent) => boolean): Promise<void> {
+    await until('an event', () => this.events.some(isIt) || this.#ended);
+    if (!this.events.some(isIt)) throw new Error(`the run ended before: ${JSON.stringify((await this.finished).stop)}`);
+  }
+
   /** Asks for the end at the border of the trial and waits for it. */
   async end(): Promise<FinishedRun> {
     this.stop.afterTrial('stopped');

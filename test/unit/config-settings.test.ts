@@ -28,7 +28,15 @@ describe('settings', () => {
       repositoryRootCommit: null,
       proposer: { kind: 'manual', seed: 42, explicit: false },
       agent: { preset: null, command: null, model: null, timeoutMinutes: 30, idleMinutes: 10 },
-      gate: { kind: 'auto', level: 'auto', minEffect: null, baselineRuns: 2, tie: 'discard', probe: true },
+      gate: {
+        kind: 'auto',
+        level: 'auto',
+        minEffect: null,
+        baselineRuns: 2,
+        verifyPairs: 20,
+        tie: 'discard',
+        probe: true,
+      },
       checks: [],
       limits: {
         maxTrials: null,
