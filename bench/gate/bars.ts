@@ -13,7 +13,14 @@ const OWN: ReadonlySet<string> = new Set([...LEVELS, 'auto']);
 const RECORD = 'record';
 
 export function bars(answers: Answers): Bar[] {
-  return [neutralBar(answers), precisionBar(answers), ...gainBars(answers), coverageBar(answers), costBar(answers)];
+  return [
+    neutralBar(answers),
+    precisionBar(answers),
+    ...gainBars(answers),
+    coverageBar(answers),
+    costBar(answers),
+    itemBar(answers),
+  ];
 }
 
 function neutralBar({ neutral }: Answers): Bar {
@@ -97,6 +104,18 @@ function coverageBar({ coverage }: Answers): Bar {
     name: '4 verified gain inside its interval in 95 % of runs',
     passed: worst.share >= 0.95 - slack,
     worst: `${(100 * worst.share).toFixed(1)} % (${worst.shape})`,
+  };
+}
+
+/** Right after the baseline, when the noise is known from six runs only. */
+function itemBar({ items }: Answers): Bar {
+  const worst = items
+    .filter(({ rule, gains }) => rule === 'paired' && !gains)
+    .reduce((a, b) => (b.tally.keepsPer100 > a.tally.keepsPer100 ? b : a));
+  return {
+    name: '6 paired: at most 1 false keep per 100 neutral candidates of a suite',
+    passed: worst.tally.keepsPer100 <= 1,
+    worst: `${worst.tally.keepsPer100.toFixed(2)} (${worst.scene})`,
   };
 }
 

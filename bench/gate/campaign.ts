@@ -32,6 +32,7 @@ export interface Run {
   readonly proposedBetter: number;
   readonly claimed: number;
   readonly truth: number;
+  readonly epochs: number;
   readonly world: World;
 }
 
@@ -70,5 +71,5 @@ export function simulate({ rule, setting, lengths, seed, trials = Number.POSITIV
     }
   }
   const evaluations = world.evaluations - setUp;
-  return { truths, ...counts, evaluations, claimed: run.claimed(), truth: world.truth, world };
+  return { truths, ...counts, evaluations, claimed: run.claimed(), truth: world.truth, epochs: run.epochs ?? 0, world };
 }

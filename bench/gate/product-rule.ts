@@ -1,4 +1,5 @@
 /** The product's own gates under simulation: the very code that judges trials, fed as the loop feeds it. */
+import { shiftOf } from '../../src/gate/drift.js';
 import { type IncumbentRun, neighbours } from '../../src/gate/noise.js';
 import type { Comparison, Evidence, Gate, Level } from '../../src/gate/types.js';
 import type { Rule, RuleRun, World } from './world.js';
@@ -29,6 +30,7 @@ class GateRule implements RuleRun {
   #code = 0;
   #trials = 0;
   #noisy = false;
+  epochs = 0;
   readonly #baseline: number;
   #metric: number;
 
@@ -42,11 +44,16 @@ class GateRule implements RuleRun {
 
   judge(): boolean {
     this.#trials += 1;
-    const run = this.#options.gate.open(this.#comparison());
+    const comparison = this.#comparison();
+    const run = this.#options.gate.open(comparison);
     const evidence = { candidate: [] as number[], incumbent: [] as number[] } satisfies Evidence;
     for (;;) {
       const step = run.next(evidence);
       if (step.kind === 'verdict') {
+        if (shiftOf(comparison, evidence.incumbent) !== null) {
+          this.epochs += 1;
+          this.#values = evidence.incumbent.toReversed().slice(0, MOST_VALUES);
+        }
         if (step.verdict === 'discard') return false;
         this.#code += 1;
         this.#values = evidence.candidate.slice(-MOST_VALUES).reverse();

@@ -1,6 +1,7 @@
 /** Which simulations are run, how long, and their answers as plain data. */
 import { levelOf } from '../../src/gate/levels.js';
 import type { EffectMix, Setting } from './campaign.js';
+import { type ItemAnswer, itemAnswers } from './item-study.js';
 import type { ShapeName } from './noise-shapes.js';
 import {
   coverage,
@@ -23,13 +24,17 @@ export interface Effort {
   readonly mixTrials: number;
   readonly gainRuns: number;
   readonly coverageRuns: number;
+  /** Candidates of task suites: that change nothing, and better ones. */
+  readonly items: { readonly neutral: number; readonly better: number };
 }
 
 export const QUICK: Effort = {
   ...{ neutralTrials: 1000, ownNeutralTrials: 4000, mixTrials: 4000, gainRuns: 2, coverageRuns: 200 },
+  items: { neutral: 200, better: 50 },
 };
 export const FULL: Effort = {
   ...{ neutralTrials: 5000, ownNeutralTrials: 30_000, mixTrials: 24_000, gainRuns: 24, coverageRuns: 1000 },
+  items: { neutral: 4000, better: 500 },
 };
 
 export const COSTS = [0, 1, 5, 20] as const;
@@ -52,6 +57,7 @@ export interface Answers {
   readonly mixes: readonly { rule: string; scene: string; sigmas: number; worse: number; tally: Tally }[];
   readonly gains: readonly { scene: string; cost: number; rows: readonly GainRow[] }[];
   readonly coverage: readonly { shape: ShapeName; runs: number; share: number }[];
+  readonly items: readonly ItemAnswer[];
   readonly deterministic: { readonly discard: number; readonly keep: number };
 }
 
@@ -88,7 +94,9 @@ export function answerAll(effort: Effort, progress: (text: string) => void): Ans
     const runs = effort.coverageRuns;
     return { shape, runs, share: coverage(shape, { ...mixOf(0.05, 0.3), better: 0.2 }, runs) };
   });
-  return { neutral: neutralAnswers, mixes, gains, coverage: covered, deterministic: deterministicCost() };
+  progress('suites of tasks');
+  const items = itemAnswers(effort.items);
+  return { neutral: neutralAnswers, mixes, gains, coverage: covered, items, deterministic: deterministicCost() };
 }
 
 /** `auto` at this cost is one of the levels: the same row by its own name. */

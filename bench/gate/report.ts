@@ -31,9 +31,26 @@ export function report(answers: Answers, bars: readonly Bar[]): string {
       answers.coverage.map(({ shape }) => shape),
       [answers.coverage.map(({ share }) => (100 * share).toFixed(1))],
     ),
+    'Suites of tasks, right after the baseline: candidates kept in %, evaluations per trial',
+    itemTable(answers),
+    'Level shifts found per 1000 trials that change nothing',
+    neutralTable(answers, ({ epochsPer1000 }) => epochsPer1000.toFixed(1)),
     'Bars',
     bars.map(({ name, passed, worst }) => `${passed ? 'PASS' : 'MISS'}  ${name}: ${worst}\n`).join(''),
   ].join('\n');
+}
+
+function itemTable({ items }: Answers): string {
+  const rules = [...new Set(items.map(({ rule }) => rule))];
+  const scenes = [...new Set(items.map(({ scene }) => scene))];
+  const cell = (scene: string, rule: string) => {
+    const tally = items.find((answer) => answer.scene === scene && answer.rule === rule)?.tally;
+    return tally ? `${tally.keepsPer100.toFixed(1)} ${tally.evaluationsPerTrial.toFixed(1)}` : '-';
+  };
+  return textTable(
+    ['suite', ...rules],
+    scenes.map((scene) => [scene, ...rules.map((rule) => cell(scene, rule))]),
+  );
 }
 
 type NeutralTally = Answers['neutral'][number]['tally'];

@@ -40,6 +40,8 @@ export interface Tally {
   readonly power: number | null;
   readonly claimed: number;
   readonly truth: number;
+  /** How often the machine was found to have changed its level. */
+  readonly epochsPer1000: number;
 }
 
 /** Trials in runs of 200, as many runs as `trials` need. */
@@ -60,6 +62,7 @@ export function tally(rule: Rule, setting: Setting, trials: number): Tally {
     power: proposed === 0 ? null : better / proposed,
     claimed: sum((run) => run.claimed) / runs,
     truth: sum((run) => run.truth) / runs,
+    epochsPer1000: (1000 * sum((run) => run.epochs)) / count,
   };
 }
 

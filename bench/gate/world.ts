@@ -43,6 +43,8 @@ export interface RuleRun {
   judge(): boolean;
   /** The gain over the baseline that a user of the rule would report, as a difference of logarithms. */
   claimed(): number;
+  /** How often the rule found that the machine had changed its level. */
+  readonly epochs?: number;
 }
 
 export interface Rule {

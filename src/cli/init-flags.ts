@@ -3,8 +3,9 @@
  * for the questions or for one error that lists all of it. Pure but for the search of agents on PATH by its caller.
  */
 import type { z } from 'zod';
-import { configSchema, settingsHelp } from '../config/schema.js';
+import { configSchema } from '../config/schema.js';
 import type { ExperimentSettings } from '../config/settings.js';
+import { settingsHelp } from '../config/settings-help.js';
 import { AppError } from '../core/errors.js';
 import type { Direction } from '../core/metric.js';
 import { parseExperimentName } from '../core/names.js';

@@ -1,6 +1,7 @@
 /** What `init` made, for people and for programs: files, what may change, what is protected, and what to type next. */
 import { relative } from 'node:path';
 import type { Experiment } from '../config/experiment.js';
+import { commandsOf } from '../config/keep-conditions.js';
 import { formatExperimentName } from '../core/names.js';
 import { oneLine } from '../core/text.js';
 import { collectDefinitions } from '../evaluate/definitions.js';
@@ -31,7 +32,7 @@ export async function protectedPaths(experiment: Experiment): Promise<string[]> 
     experimentFolder: experiment.folder,
     experimentPath: `.autoresearch/${formatExperimentName(name)}`,
     evaluateCmd: settings.evaluateCmd,
-    checks: settings.checks.map(({ command }) => command),
+    checks: commandsOf(settings),
     literalTargets: settings.target.filter((target) => !/[*?[\]]/.test(target)),
     protect: settings.protect.paths,
   });

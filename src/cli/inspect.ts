@@ -38,10 +38,11 @@ export const addInspect: AddCommands = (program: Command, exit: Exit) => {
 
   add('status', 'what an experiment is doing right now; exit code 0 while it runs, 3 when it does not')
     .option('-e, --experiment <domain/name>', EXPERIMENT_HELP)
+    .option('-w, --watch', 'show it anew every two seconds until Ctrl-C; with --json one document per line')
     .option('--json', JSON_HELP)
-    .action(async (options: ExperimentOptions) => {
-      const { status } = await import('./status.js');
-      exit.code = await status(options);
+    .action(async (options: ExperimentOptions & { watch?: boolean }) => {
+      const { status, watchStatus } = await import('./status.js');
+      exit.code = await (options.watch ? watchStatus(options) : status(options));
     });
 
   add('logs', 'the output of the newest measurement')
@@ -81,7 +82,7 @@ export const EXPERIMENT_HELP = 'which experiment; not needed when there is only 
 export const PATH_HELP = 'the repository, when not the current folder';
 const JSON_HELP = 'one JSON document for programs';
 
-function lineCount(text: string): number {
+export function lineCount(text: string): number {
   if (text === 'all') return Number.POSITIVE_INFINITY;
   if (!/^[0-9]{1,9}$/.test(text)) throw new InvalidArgumentError('It must be a whole number, or "all".');
   return Number(text);

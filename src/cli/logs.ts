@@ -1,10 +1,12 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Experiment } from '../config/experiment.js';
 import { AppError, errnoOf } from '../core/errors.js';
 import { formatExperimentName } from '../core/names.js';
 import { plainLines } from '../core/text.js';
 import { trialName } from '../dashboard/doing.js';
 import { jsonDocument } from '../dashboard/formats.js';
+import { isBelowProposal } from '../dashboard/held-out.js';
 import type { StateFolder } from '../loop/state-folder.js';
 import type { StoreReader } from '../store/reader.js';
 import type { MeasurementRow, TrialRow } from '../store/rows.js';
@@ -23,6 +25,7 @@ const LOOK_BACK = 50;
 export async function logs(options: LogsOptions): Promise<void> {
   refuseMixed(options);
   const { experiment, repository } = await openExperiment(options.experiment, options);
+  refuseHeldOut(experiment, options);
   const opened = openStore(experiment, repository);
   const find = () => sourcesOf(opened, options);
   try {
@@ -48,6 +51,14 @@ function refuseMixed({ agent, daemon, trial, follow, json }: LogsOptions): void 
           ? '--follow never ends, so it cannot be one JSON document'
           : null;
   if (problem) throw new AppError('usage', problem, { hint: 'leave one of them away; see `autoresearch logs --help`' });
+}
+
+/** A log tells what is held out: a proposal that looks around is not shown it. */
+function refuseHeldOut({ settings }: Experiment, { agent }: LogsOptions): void {
+  if (settings.holdout === null || agent || !isBelowProposal(process.env)) return;
+  throw new AppError('usage', 'the logs of this experiment are not shown inside a proposal', {
+    hint: 'the end of a failed output is in the prompt',
+  });
 }
 
 /** The logs that were asked for, oldest first. */

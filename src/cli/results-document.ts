@@ -1,6 +1,8 @@
 import { listExperiments } from '../config/discovery.js';
 import { formatBytes } from '../core/units.js';
+import { readEpochs } from '../dashboard/epochs.js';
 import type { Format } from '../dashboard/formats.js';
+import { isBelowProposal, withFinalValues, withoutHoldout } from '../dashboard/held-out.js';
 import { renderOverview } from '../dashboard/overview.js';
 import { readExperiment } from '../dashboard/read-view.js';
 import { type Results, renderResults } from '../dashboard/results.js';
@@ -59,7 +61,9 @@ export function printOne({ experiment, repository }: OpenedExperiment, options: 
     const trials = store ? chosenTrials(store, options, format) : [];
     const document: Results = {
       view,
-      trials,
+      epochs: store ? readEpochs(store, trials) : [],
+      trials: store ? forReader(store, trials) : [],
+      heldOut: experiment.settings.holdout?.metric ?? null,
       ...(store && format === 'terminal'
         ? { charted: store.recentTrials({ limit: CHART_TRIALS, counted: true }) }
         : {}),
@@ -79,6 +83,10 @@ function chosenTrials(store: StoreReader, { all, lines }: ResultsOptions, format
   const trials: TrialRow[] = [];
   for (const trial of store.eachTrial()) if (all || trial.number !== null) trials.push(trial);
   return trials;
+}
+
+function forReader(store: StoreReader, trials: readonly TrialRow[]): readonly TrialRow[] {
+  return isBelowProposal(process.env) ? trials.map(withoutHoldout) : withFinalValues(store, trials);
 }
 
 /** Counted, settled trials that are not shown: numbers have no gaps. */

@@ -10,6 +10,7 @@ import type { Repository } from '../git/repository.js';
 import { workspacePath } from '../git/worktree-home.js';
 import { proposerKind } from '../loop/proposers.js';
 import { type RunRequest, type RunResult, runExperiment } from '../loop/run.js';
+import { sandboxText } from '../loop/sandbox.js';
 import { StateFolder } from '../loop/state-folder.js';
 import { exitCodeOf } from '../loop/stop-rules.js';
 import { StopSwitch } from '../loop/stop-switch.js';
@@ -19,6 +20,7 @@ import { StoreReader } from '../store/reader.js';
 import { LiveLine } from './live-line.js';
 import { out, styleOf, talk } from './output.js';
 import type { RunOptions } from './run.js';
+import { runNotices } from './run-notices.js';
 
 /** A run in the foreground: the start line, one line per trial, a live line on a terminal, the summary. */
 export interface SessionRequest {
@@ -27,6 +29,13 @@ export interface SessionRequest {
   readonly options: RunOptions;
   readonly retry: number | null;
   readonly mode?: RunRequest['mode'];
+  /** Told what happens, for whoever keeps the run alive. */
+  readonly watcher?: RunWatcher;
+}
+
+interface RunWatcher {
+  ready(): Promise<void>;
+  event(event: RunEvent): void;
 }
 
 const AGENTS = ['claude', 'codex', 'gemini'] as const;
@@ -38,6 +47,7 @@ export async function runToEnd(request: SessionRequest): Promise<number> {
   const release = listenForSignals(stop, longestWait(experiment, mode));
   const live = new LiveLine(process.stderr);
   if (!options.quiet) await announce(experiment, repository, { loop: options.loop === true, mode });
+  const notices = mode === 'loop' ? runNotices(experiment, repository, (text) => live.print(`warning: ${text}`)) : null;
   let result: RunResult;
   try {
     const trials = new TrialPrinter(experiment, repository, live);
@@ -49,10 +59,16 @@ export async function runToEnd(request: SessionRequest): Promise<number> {
       description: options.description ?? null,
       retry,
       rebaseOnto: options.rebaseOnto ?? null,
-      emit: (event) => show(event, { live, trials, quiet: options.quiet === true }),
+      emit: (event) => {
+        request.watcher?.event(event);
+        notices?.event(event);
+        show(event, { live, trials, quiet: options.quiet === true });
+      },
+      onReady: async () => request.watcher?.ready(),
       stop,
     });
     trials.close();
+    await notices?.end(result.stop);
   } finally {
     live.close();
     release();
@@ -110,8 +126,9 @@ async function announce(experiment: Experiment, repository: Repository, options:
   const budget = formatSeconds(settings.timeBudgetMinutes * 60);
   const limit = formatSeconds(settings.hardLimitMinutes * 60);
   const containment = (await probeContainment()) === 'pid_namespace' ? 'pid namespace' : 'process group';
+  const sandbox = sandboxText(settings);
   talk(
-    `${formatExperimentName(experiment.name)}: ${settings.metric} (${settings.metricDirection} is better), proposer ${kind}, budget ${budget}, ended by force at ${limit}, ${shellName()} in a ${containment}`,
+    `${formatExperimentName(experiment.name)}: ${settings.metric} (${settings.metricDirection} is better), proposer ${kind}, budget ${budget}, ended by force at ${limit}, ${shellName()} in a ${containment}${sandbox === null ? '' : `, ${sandbox}`}`,
   );
   const byHand = kind === 'watch' || kind === 'manual';
   const workspace = settings.workspace.kind ?? (byHand && options.mode !== 'baseline' ? 'checkout' : 'worktree');
@@ -122,10 +139,14 @@ async function announce(experiment: Experiment, repository: Repository, options:
 }
 
 function nobodyProposes(experiment: Experiment): string {
+  return `Nothing proposes changes here: the loop waits for yours. ${howToHire(experiment)}`;
+}
+
+export function howToHire(experiment: Experiment): string {
   const found = AGENTS.filter((agent) => findProgram(agent, process.env['PATH'] ?? ''));
   const preset = found[0] ?? 'claude';
   const where = found.length > 0 ? `${found.join(', ')} found on PATH` : 'no agent found on PATH';
-  return `Nothing proposes changes here: the loop waits for yours. To hire an agent (${where}), add to ${experiment.configPath}:
+  return `To hire an agent (${where}), add to ${experiment.configPath}:
   [proposer]
   kind = agent
   [agent]
@@ -162,6 +183,15 @@ function show(event: RunEvent, { live, trials, quiet }: Showing): void {
       return;
     case 'settled':
       if (!quiet) trials.print(event.trialId);
+      return;
+    case 'restarted':
+      return;
+    case 'turn':
+      live.show(`waiting for the machine: ${oneLine(event.owner, 60) || 'another experiment'} measures`);
+      return;
+    case 'paused':
+      live.print(`Paused. Go on: ${event.hint}`);
+      live.show('paused');
       return;
     case 'waiting':
       live.show(`waiting until ${new Date(event.untilMs).toLocaleTimeString()}: ${event.reason}`);

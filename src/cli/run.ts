@@ -2,12 +2,13 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Experiment } from '../config/experiment.js';
 import { AppError } from '../core/errors.js';
 import { formatExperimentName } from '../core/names.js';
-import type { Repository } from '../git/repository.js';
+import type { ControlCommand } from '../loop/control.js';
 import type { AddCommands, Exit } from './main.js';
 import { talk } from './output.js';
-import { openExperiment, openPlace } from './place.js';
+import { type OpenedExperiment, openExperiment, openPlace } from './place.js';
+import type { Manager } from './service-run.js';
 
-/** `run`, `retry` and `stop`: the commands that start and end the loop. */
+/** `run`, `retry`, `stop`, `pause` and `resume`: the commands that start, end and hold the loop. */
 export interface RunOptions {
   readonly experiment?: string;
   readonly resume?: boolean;
@@ -19,6 +20,7 @@ export interface RunOptions {
   readonly description?: string;
   readonly rebaseOnto?: string;
   readonly quiet?: boolean;
+  readonly service?: Manager;
 }
 
 export const addRun: AddCommands = (program: Command, exit: Exit) => {
@@ -35,12 +37,15 @@ export const addRun: AddCommands = (program: Command, exit: Exit) => {
     .option('--dry-run', 'say what would be run, and change nothing')
     .option('-q, --quiet', 'only warnings and the summary')
     .option('--path <folder>', 'the repository, when not the current folder')
+    .addOption(new Option('--service <manager>').choices(['systemd', 'launchd']).hideHelp())
     .action(async (options: RunOptions) => {
-      const opened =
-        options.resume && !options.experiment
-          ? await newestExperiment(options)
-          : await openExperiment(options.experiment, options);
-      exit.code = await start(opened, { options, retry: null });
+      const open = () => openWanted(options);
+      if (options.service) {
+        const { runAsService } = await import('./service-run.js');
+        exit.code = await runAsService(options.service, options, open);
+      } else {
+        exit.code = await start(await open(), { options, retry: null });
+      }
     });
 
   program
@@ -59,20 +64,44 @@ export const addRun: AddCommands = (program: Command, exit: Exit) => {
     .option('-e, --experiment <domain/name>', 'which experiment')
     .option('--now', 'do not wait for the trial; the next run resumes it')
     .option('--path <folder>', 'the repository, when not the current folder')
-    .action(async (options: { experiment?: string; now?: boolean; path?: string }) => {
-      const { experiment, repository } = await openExperiment(options.experiment, options);
-      const { readExperiment } = await import('../dashboard/read-view.js');
-      const { store, runner } = readExperiment(experiment, repository, Date.now());
-      store?.close();
-      if (!runner?.alive) {
-        throw new AppError('not_running', `${formatExperimentName(experiment.name)} is not running`, {
-          hint: `start it: autoresearch run --experiment ${formatExperimentName(experiment.name)} --loop`,
-        });
-      }
-      const { send } = await import('../loop/control.js');
-      talk((await send(runner.socket, { command: options.now ? 'stop_now' : 'stop' })).text);
-    });
+    .action((options: ControlOptions) => command(options, options.now ? 'stop_now' : 'stop'));
+
+  program
+    .command('pause')
+    .description('let a running loop wait after its trial, until `resume`')
+    .option('-e, --experiment <domain/name>', 'which experiment')
+    .option('--path <folder>', 'the repository, when not the current folder')
+    .action((options: ControlOptions) => command(options, 'pause'));
+
+  program
+    .command('resume')
+    .description('let a paused loop go on')
+    .option('-e, --experiment <domain/name>', 'which experiment')
+    .option('--path <folder>', 'the repository, when not the current folder')
+    .action((options: ControlOptions) => command(options, 'resume'));
 };
+
+interface ControlOptions {
+  readonly experiment?: string;
+  readonly now?: boolean;
+  readonly path?: string;
+}
+
+/** Tells the runner of an experiment what to do. @throws AppError not_running when there is none. */
+async function command(options: ControlOptions, what: ControlCommand): Promise<void> {
+  const { experiment, repository } = await openExperiment(options.experiment, options);
+  const { readExperiment } = await import('../dashboard/read-view.js');
+  const { store, runner } = readExperiment(experiment, repository, Date.now());
+  store?.close();
+  const name = formatExperimentName(experiment.name);
+  if (!runner?.alive) {
+    throw new AppError('not_running', `${name} is not running`, {
+      hint: `start it: autoresearch run --experiment ${name} --loop`,
+    });
+  }
+  const { send } = await import('../loop/control.js');
+  talk((await send(runner.socket, { command: what })).text);
+}
 
 export function positiveInteger(text: string): number {
   if (!/^[1-9][0-9]{0,8}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 1 up.');
@@ -85,13 +114,15 @@ export function trialNumber(text: string): number {
   return Number(digits);
 }
 
-interface Opened {
-  readonly experiment: Experiment;
-  readonly repository: Repository;
+/** The named experiment, or with `--resume` the one that ran last. */
+export function openWanted(options: Pick<RunOptions, 'experiment' | 'resume' | 'path'>): Promise<OpenedExperiment> {
+  return options.resume && !options.experiment
+    ? newestExperiment(options)
+    : openExperiment(options.experiment, options);
 }
 
 /** The experiment that settled a trial last, in this repository. */
-async function newestExperiment(options: RunOptions): Promise<Opened> {
+async function newestExperiment(options: Pick<RunOptions, 'path'>): Promise<OpenedExperiment> {
   const { repository, discovery } = await openPlace(options);
   const { listExperiments } = await import('../config/discovery.js');
   const { readExperiment } = await import('../dashboard/read-view.js');
@@ -112,7 +143,7 @@ async function newestExperiment(options: RunOptions): Promise<Opened> {
 }
 
 async function start(
-  { experiment, repository }: Opened,
+  { experiment, repository }: OpenedExperiment,
   { options, retry }: { options: RunOptions; retry: number | null },
 ): Promise<number> {
   const { describeRun, runToEnd } = await import('./run-session.js');

@@ -22,6 +22,7 @@ function toEvent(value: unknown): RunnerEvent | null {
   if (value.kind === 'waiting' && 'reason' in value && 'untilMs' in value) {
     return { kind: 'waiting', reason: String(value.reason), untilMs: Number(value.untilMs), at };
   }
+  if (value.kind === 'paused') return { kind: 'paused', at };
   return value.kind === 'measuring' && 'side' in value ? { kind: 'measuring', side: String(value.side), at } : null;
 }
 

@@ -3,6 +3,7 @@ import { formatExperimentName } from '../core/names.js';
 import { plainLines } from '../core/text.js';
 import { diffLines } from '../dashboard/diff.js';
 import { jsonDocument } from '../dashboard/formats.js';
+import { isBelowProposal, withFinalValues, withoutHeldOutNumber, withoutHoldout } from '../dashboard/held-out.js';
 import { renderTrial } from '../dashboard/trial-view.js';
 import { ExperimentRefs } from '../git/refs.js';
 import type { Repository } from '../git/repository.js';
@@ -21,12 +22,16 @@ export async function show(number: number, options: ExperimentOptions): Promise<
     const trial = requireTrial(store, number);
     const revision = store.newestRevision();
     const patch = await patchOf(repository, trial);
+    const measurements = store.measurementsOf(trial.id);
+    const heldOut = experiment.settings.holdout?.metric ?? null;
+    const hides = isBelowProposal(process.env);
+    const [known = trial] = withFinalValues(store, [trial]);
     const details = {
       experiment: experiment.name,
       metric: revision?.metric ?? experiment.settings.metric,
       direction: revision?.direction ?? experiment.settings.metricDirection,
-      trial,
-      measurements: store.measurementsOf(trial.id),
+      trial: hides ? withoutHoldout(trial) : known,
+      measurements: hides ? measurements.map((row) => withoutHeldOutNumber(row, heldOut)) : measurements,
       diff: patch?.toString('utf8') ?? null,
     };
     out(renderTrial(details, options.json ? 'json' : 'terminal', styleOf(process.stdout)));

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Experiment } from '../config/experiment.js';
 import { EXIT_CODES } from '../core/errors.js';
 import { readExperiment } from '../dashboard/read-view.js';
@@ -8,9 +9,11 @@ import { ExperimentRefs } from '../git/refs.js';
 import type { Repository } from '../git/repository.js';
 import { workspacePath } from '../git/worktree-home.js';
 import type { ExperimentOptions } from './inspect.js';
-import { out, styleOf } from './output.js';
+import { isTerminal, out, styleOf } from './output.js';
 import { openExperiment } from './place.js';
 import { newestEvent } from './runner-event.js';
+
+const CLEAR_SCREEN = '\u001b[H\u001b[2J';
 
 /** `status`: gathers what is known about this moment. Returns the exit code: 0 while it runs, 3 when it does not. */
 export async function status(options: ExperimentOptions): Promise<number> {
@@ -18,6 +21,30 @@ export async function status(options: ExperimentOptions): Promise<number> {
   const report = await readStatus(experiment, repository, Date.now());
   out(renderStatus(report, options.json ? 'json' : 'terminal', styleOf(process.stdout)));
   return report.runner?.alive ? EXIT_CODES.done : EXIT_CODES.not_running;
+}
+
+const WATCH_MS = 2_000;
+
+/** `status --watch`: the same again and again, until Ctrl-C. Returns what `status` would say at the end. */
+export async function watchStatus(options: ExperimentOptions): Promise<number> {
+  const stop = new AbortController();
+  const end = () => stop.abort();
+  process.on('SIGINT', end).on('SIGTERM', end);
+  const { experiment, repository } = await openExperiment(options.experiment, options);
+  try {
+    for (;;) {
+      const report = await readStatus(experiment, repository, Date.now());
+      if (options.json) out(JSON.stringify(JSON.parse(renderStatus(report, 'json', styleOf(process.stdout)))));
+      else
+        out(
+          `${isTerminal(process.stdout) ? CLEAR_SCREEN : ''}${renderStatus(report, 'terminal', styleOf(process.stdout))}`,
+        );
+      await delay(WATCH_MS, undefined, { signal: stop.signal }).catch(() => undefined);
+      if (stop.signal.aborted) return report.runner?.alive ? EXIT_CODES.done : EXIT_CODES.not_running;
+    }
+  } finally {
+    process.off('SIGINT', end).off('SIGTERM', end);
+  }
 }
 
 async function readStatus(experiment: Experiment, repository: Repository, now: number): Promise<StatusReport> {
@@ -40,6 +67,8 @@ async function readStatus(experiment: Experiment, repository: Repository, now: n
       branchName: refs.branchName,
       mergeCommand: mergeCommand(standing, { refs, repository }),
       workspace: workspaceOf(experiment, repository),
+      spent: store?.spent() ?? null,
+      budget: { usd: experiment.settings.limits.maxCostUsd, tokens: experiment.settings.limits.maxTokens },
     };
   } finally {
     store?.close();

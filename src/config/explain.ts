@@ -3,7 +3,8 @@ import { suggest } from '../core/suggest.js';
 import { oneLine } from '../core/text.js';
 import type { ConfigProblem } from './config-error.js';
 import type { ConfigLine } from './read-lines.js';
-import { CHECKS_SECTION, type SettingHelp, settingsHelp } from './schema.js';
+import { CHECKS_SECTION, MINUTES_SUFFIX } from './schema.js';
+import { type SettingHelp, settingsHelp } from './settings-help.js';
 
 const HELP = settingsHelp();
 const SECTIONS = [...new Set(HELP.map((row) => row.section))].filter((section) => section !== '');
@@ -58,5 +59,6 @@ export function explainMissing(key: string): ConfigProblem {
 }
 
 function helpOf(section: string, key: string): SettingHelp | undefined {
-  return HELP.find((row) => row.section === section && (row.key === key || section === CHECKS_SECTION));
+  const known = section !== CHECKS_SECTION ? key : `<name>${key.endsWith(MINUTES_SUFFIX) ? MINUTES_SUFFIX : ''}`;
+  return HELP.find((row) => row.section === section && row.key === known);
 }

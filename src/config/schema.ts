@@ -3,61 +3,43 @@
  * and the product implements all that is here. Keys are spelled as in the file; `settings.ts` makes them the program's.
  */
 import { z } from 'zod';
+import { optional, required, withDefault } from './keys.js';
 import {
   anyNumber,
   choice,
+  choices,
   decimal,
   freeText,
   integer,
+  interval,
   matching,
   minEffect,
   onOff,
   paths,
   pattern,
+  places,
   text,
-  type ValueType,
+  variables,
 } from './value-types.js';
 
 const WEEK_MINUTES = 10_080;
 const MANY = 1_000_000;
 
-interface KeyInfo {
-  readonly help: string;
-  /** As it would be written in the file; null where there is none. */
-  readonly default: string | null;
-  readonly range: string;
-  readonly required: boolean;
-}
-
-const keyInfo = z.registry<KeyInfo>();
-
-function required<T>({ type, range }: ValueType<T>, help: string) {
-  return type.register(keyInfo, { help, range, default: null, required: true });
-}
-
-function withDefault<T>({ type, range }: ValueType<T>, value: string, help: string) {
-  return type.prefault(value).register(keyInfo, { help, range, default: value, required: false });
-}
-
-function optional<T>({ type, range }: ValueType<T>, help: string) {
-  return type.nullable().default(null).register(keyInfo, { help, range, default: null, required: false });
-}
-
 const minutes = (min: number, max = WEEK_MINUTES) => decimal({ min, max, unit: 'minutes' });
+const money = () => decimal({ min: 0.0001, max: 1_000_000, unit: 'US dollars' });
 const command = () => text('a shell command');
+const metricName = () =>
+  matching(/^[A-Za-z_][A-Za-z0-9_.-]{0,99}$/, 'a letter or "_", then up to 99 letters, digits, "_", "." and "-"');
+const direction = () =>
+  choice(['lower', 'higher'], { minimize: 'lower', min: 'lower', maximize: 'higher', max: 'higher' });
+
+export const checkMinutes = () => minutes(0.001);
 
 export const configSchema = z.strictObject({
   target: required(paths({ atLeast: 1 }), 'What may be changed: paths or globs, separated by commas.'),
   evaluate_cmd: required(command(), 'The command that measures: it exits 0 and prints a line "<metric>: <number>".'),
-  metric: required(
-    matching(/^[A-Za-z_][A-Za-z0-9_.-]{0,99}$/, 'a letter or "_", then up to 99 letters, digits, "_", "." and "-"'),
-    'The name of the number that matters.',
-  ),
-  metric_direction: withDefault(
-    choice(['lower', 'higher'], { minimize: 'lower', min: 'lower', maximize: 'higher', max: 'higher' }),
-    'lower',
-    'Which way is better.',
-  ),
+  metric: required(metricName(), 'The name of the number that matters.'),
+  metric_direction: withDefault(direction(), 'lower', 'Which way is better.'),
   metric_grep: optional(
     pattern(),
     'Finds the line of the metric; its first group, else the rest of the line, is the value. Without it: ^<metric>:',
@@ -89,9 +71,25 @@ export const configSchema = z.strictObject({
     .prefault({}),
   agent: z
     .strictObject({
-      preset: optional(choice(['claude', 'codex', 'gemini', 'command']), 'Which agent CLI makes the changes.'),
+      preset: optional(
+        choice(['claude', 'codex', 'gemini', 'opencode', 'pi', 'aider', 'command']),
+        'Which agent CLI makes the changes.',
+      ),
       command: optional(command(), 'For preset = command: reads the prompt from stdin and edits the workspace.'),
-      model: optional(text('a model name'), "The agent's model. Without it: the agent's own choice."),
+      model: optional(
+        text('a model name'),
+        "The agent's model, for a command in $AUTORESEARCH_MODEL. Without it: the agent's own choice.",
+      ),
+      extra_args: optional(text('arguments as in a shell'), 'Arguments to add to those of the preset.'),
+      env_allow: withDefault(
+        variables(),
+        '',
+        'Variables that a preset gets although their names speak of secrets; what logs it in it gets anyway.',
+      ),
+      price: optional(
+        matching(/^\d+(?:\.\d+)?(?:\s*\/\s*\d+(?:\.\d+)?){1,2}$/, 'in/out or in/out/cached, such as 3/15'),
+        'US dollars per million tokens of the model, to estimate costs that the agent does not tell.',
+      ),
       timeout_minutes: withDefault(minutes(0.01, 1440), '30', 'How long one proposal may take.'),
       idle_minutes: withDefault(minutes(0.01, 1440), '10', 'How long the agent may be silent.'),
     })
@@ -99,9 +97,9 @@ export const configSchema = z.strictObject({
   gate: z
     .strictObject({
       kind: withDefault(
-        choice(['auto', 'confirm', 'single', 'min_delta', 'always']),
+        choice(['auto', 'confirm', 'paired', 'single', 'min_delta', 'always']),
         'auto',
-        'What counts as better: auto confirms in fresh pairs once the metric is noisy, confirm always.',
+        'What counts as better: auto confirms in fresh pairs once the metric is noisy, confirm always, paired item by item.',
       ),
       level: withDefault(
         choice(['auto', 'fast', 'default', 'strict']),
@@ -123,20 +121,66 @@ export const configSchema = z.strictObject({
       probe: withDefault(onOff(), 'on', 'Break the target once on purpose to see whether the metric notices.'),
     })
     .prefault({}),
-  checks: z.array(z.strictObject({ name: z.string(), command: command().type })).prefault([]),
+  checks: z
+    .array(z.strictObject({ name: z.string(), command: command().type, minutes: checkMinutes().type.optional() }))
+    .prefault([]),
+  holdout: z
+    .strictObject({
+      metric: optional(
+        metricName(),
+        'Another number of the evaluator, or of command, that no proposer ever sees and no keep may make worse.',
+      ),
+      command: optional(command(), 'Measures the held-out number, where evaluate_cmd does not print it already.'),
+      direction: optional(direction(), 'Which way the held-out number is better. Without it: metric_direction.'),
+      max_regression: withDefault(
+        minEffect(),
+        '0',
+        'How much worse than the incumbent it may be: a share (2%) or an amount. For a noisy number about its noise.',
+      ),
+      when: withDefault(
+        choice(['keeps', 'end']),
+        'keeps',
+        'keeps: each candidate that is about to be kept must pass; end: only the final choice among the kept goes by it.',
+      ),
+    })
+    .prefault({}),
   limits: z
     .strictObject({
       max_trials: optional(integer({ min: 1, max: MANY }), 'Trials in the life of the experiment.'),
       max_hours: optional(decimal({ min: 0.001, max: 87_600, unit: 'hours' }), 'Hours that one session may last.'),
+      max_cost_usd: optional(money(), 'What all proposals of the experiment may cost.'),
+      max_cost_per_trial_usd: optional(money(), 'What one proposal may cost; one that cost more is not kept.'),
+      max_tokens: optional(
+        integer({ min: 1, max: 1_000_000_000_000 }),
+        'Tokens that all proposals of the experiment may take.',
+      ),
       max_consecutive_crashes: withDefault(integer({ min: 1, max: 1000 }), '5', 'Crashes in a row that stop the loop.'),
       max_idle_proposals: withDefault(
         integer({ min: 1, max: 1000 }),
         '10',
         'Proposals in a row without a change, or failed ones, that stop the loop.',
       ),
+      min_free_mb: withDefault(
+        integer({ min: 0, max: 100_000_000 }),
+        '200',
+        'MiB that must be free on the disk before a trial begins.',
+      ),
+      max_trials_per_day: optional(
+        integer({ min: 1, max: MANY }),
+        'Trials that may begin on one day; the loop waits for midnight.',
+      ),
       patience: optional(integer({ min: 1, max: MANY }), 'Trials in a row without a keep that stop the loop.'),
       target_value: optional(anyNumber(), 'The loop stops when the metric is this good.'),
       check_minutes: withDefault(minutes(0.001), '10', 'How long one check may take.'),
+    })
+    .prefault({}),
+  loop: z
+    .strictObject({
+      inhibit_sleep: withDefault(onOff(), 'on', 'Keep the machine awake while the loop runs.'),
+      interval: optional(
+        interval(),
+        'How often a trial may begin; a missed one is made up for once. Without it: one after the other.',
+      ),
     })
     .prefault({}),
   workspace: z
@@ -157,6 +201,11 @@ export const configSchema = z.strictObject({
         '1',
         'Measurements thrown away before the first one in a workspace.',
       ),
+      exclusive: withDefault(
+        choice(['auto', 'on', 'off']),
+        'auto',
+        'Measure while nothing else of autoresearch measures on this machine; auto: where the metric tells time.',
+      ),
       scope: withDefault(
         choice(['normal', 'strict']),
         'normal',
@@ -174,12 +223,53 @@ export const configSchema = z.strictObject({
       ),
     })
     .prefault({}),
+  sandbox: z
+    .strictObject({
+      kind: withDefault(
+        choice(['none', 'bwrap']),
+        'none',
+        'bwrap: commands and agents see the system read-only and write only to the workspace (Linux, bubblewrap).',
+      ),
+      network: withDefault(onOff(), 'on', 'Whether the evaluator, checks and set-up have the network.'),
+      agent_network: withDefault(
+        onOff(),
+        'on',
+        'Whether the agent has the network; without it no hosted model answers.',
+      ),
+      write: withDefault(places(), '', 'Further folders or files that may be written to, such as caches.'),
+      hide: withDefault(places(), '', 'Further folders or files that must not be seen, besides keys and logins.'),
+      device: withDefault(places(), '', 'Devices that may be used, such as a GPU.'),
+    })
+    .prefault({}),
+  notify: z
+    .strictObject({
+      command: optional(command(), 'Gets a JSON message on stdin when something happened that matters.'),
+      webhook: optional(
+        matching(/^https?:\/\/\S+$/, 'an http or https address'),
+        'Gets the message by POST; `text` in it is what Slack and its likes show.',
+      ),
+      webhook_env: optional(
+        matching(/^[A-Za-z_][A-Za-z0-9_]*$/, 'the name of an environment variable'),
+        'The variable that holds the address, where that is a secret.',
+      ),
+      events: withDefault(
+        choices(['new_best', 'target_reached', 'plateau', 'budget_spent', 'stopped', 'runner_restarted']),
+        'new_best, target_reached, plateau, budget_spent, stopped, runner_restarted',
+        'What is told; new bests of a minute are told together.',
+      ),
+    })
+    .prefault({}),
   retention: z
     .strictObject({
       log_trials: withDefault(
         integer({ min: 0, max: MANY }),
         '200',
         'How many of the newest trials keep their logs; kept trials always do.',
+      ),
+      ref_trials: withDefault(
+        integer({ min: 0, max: MANY }),
+        '10000',
+        'How many of the newest trials keep their commit reachable; kept trials always do.',
       ),
     })
     .prefault({}),
@@ -190,39 +280,6 @@ export type ConfigValues = z.input<typeof configSchema>;
 /** The values as they are meant, keys still spelled as in the file. */
 export type ConfigOutput = z.output<typeof configSchema>;
 
-/** The section whose keys are names of the user's choice. */
+/** The section whose keys are names of the user's choice; `<name>.minutes` belongs to the check `<name>`. */
 export const CHECKS_SECTION = 'checks';
-
-export interface SettingHelp {
-  /** Empty for the keys above the first section. */
-  readonly section: string;
-  readonly key: string;
-  readonly help: string;
-  readonly default: string | null;
-  readonly range: string;
-  readonly required: boolean;
-}
-
-/** Every key of config.cfg in the order of the template; `[checks]` is one row with the key `<name>`. */
-export function settingsHelp(): SettingHelp[] {
-  const rows: SettingHelp[] = [];
-  for (const [name, type] of Object.entries(configSchema.shape)) {
-    const info = keyInfo.get(type);
-    if (info) rows.push({ section: '', key: name, ...info });
-  }
-  for (const [section, type] of Object.entries(configSchema.shape)) {
-    if (keyInfo.has(type)) continue;
-    const inner = type instanceof z.ZodPrefault ? type.unwrap() : type;
-    if (!(inner instanceof z.ZodObject)) {
-      rows.push({ section, key: '<name>', help: CHECK_HELP, default: null, range: command().range, required: false });
-      continue;
-    }
-    for (const [key, value] of Object.entries(inner.shape)) {
-      const info = value instanceof z.ZodType ? keyInfo.get(value) : undefined;
-      if (info) rows.push({ section, key, ...info });
-    }
-  }
-  return rows;
-}
-
-const CHECK_HELP = 'A command that must exit 0 before a candidate is kept, such as tests or types.';
+export const MINUTES_SUFFIX = '.minutes';

@@ -5,8 +5,9 @@
 import type { Direction } from '../core/metric.js';
 import { type ConfigProblem, configError } from './config-error.js';
 import { explainInvalid, explainMissing, explainUnknown } from './explain.js';
+import { type Check, checkProblems, checksOf, type Holdout, holdoutOf, holdoutProblems } from './keep-conditions.js';
 import type { ConfigLine } from './read-lines.js';
-import { CHECKS_SECTION, type ConfigOutput, configSchema } from './schema.js';
+import { CHECKS_SECTION, type ConfigOutput, configSchema, MINUTES_SUFFIX } from './schema.js';
 
 type CamelCase<S extends string> = S extends `${infer Head}_${infer Tail}`
   ? `${Head}${Capitalize<CamelCase<Tail>>}`
@@ -32,10 +33,15 @@ export interface ExperimentSettings {
   readonly proposer: Section<'proposer'> & { readonly explicit: boolean };
   readonly agent: Section<'agent'>;
   readonly gate: Section<'gate'>;
-  readonly checks: readonly { readonly name: string; readonly command: string }[];
+  readonly checks: readonly Check[];
+  /** Null: nothing is held out. */
+  readonly holdout: Holdout | null;
   readonly limits: Section<'limits'>;
+  readonly loop: Section<'loop'>;
   readonly workspace: Section<'workspace'>;
   readonly protect: Section<'protect'>;
+  readonly sandbox: Section<'sandbox'>;
+  readonly notify: Section<'notify'>;
   readonly retention: Section<'retention'>;
 }
 
@@ -53,7 +59,8 @@ export function parseSettings(lines: readonly ConfigLine[], path: string): Exper
     if (problem) problems.push(problem);
     return problem === null;
   });
-  const { input, sources } = toInput(known);
+  const { input, sources, strays } = toInput(known);
+  problems.push(...strays);
   const parsed = configSchema.safeParse(input);
   if (parsed.success) {
     problems.push(...contradictions(parsed.data, sources));
@@ -72,24 +79,57 @@ export function parseSettings(lines: readonly ConfigLine[], path: string): Exper
 /** Which line a value came from, by its path in the schema: `metric`, `gate.kind`, `checks.0.command`. */
 type Sources = ReadonlyMap<string, ConfigLine>;
 
+interface Input {
+  readonly input: Record<string, unknown>;
+  readonly sources: Sources;
+  /** Limits of checks that are not there. */
+  readonly strays: readonly ConfigProblem[];
+}
+
 /** What the schema takes, from lines that it knows. */
-function toInput(lines: readonly ConfigLine[]): { input: Record<string, unknown>; sources: Sources } {
+function toInput(lines: readonly ConfigLine[]): Input {
   const top: Record<string, string> = {};
   const sections: Record<string, Record<string, string>> = {};
-  const checks: { name: string; command: string }[] = [];
   const sources = new Map<string, ConfigLine>();
   for (const line of lines) {
     const { section, key, value } = line;
-    if (section === CHECKS_SECTION) {
-      sources.set(`${CHECKS_SECTION}.${checks.length}.command`, line);
-      checks.push({ name: key, command: value });
+    if (section === CHECKS_SECTION) continue;
+    sources.set(section === '' ? key : `${section}.${key}`, line);
+    if (section === '') top[key] = value;
+    else sections[section] = { ...sections[section], [key]: value };
+  }
+  const { checks, strays } = checksInput(lines, sources);
+  return { input: { ...top, ...sections, [CHECKS_SECTION]: checks }, sources, strays };
+}
+
+interface CheckInput {
+  readonly name: string;
+  readonly command: string;
+  minutes?: string;
+}
+
+/** The checks in their order, each with its own limit from wherever in the section that stands. */
+function checksInput(lines: readonly ConfigLine[], sources: Map<string, ConfigLine>) {
+  const own = lines.filter(({ section }) => section === CHECKS_SECTION);
+  const checks: CheckInput[] = [];
+  for (const line of own.filter(({ key }) => !key.endsWith(MINUTES_SUFFIX))) {
+    sources.set(`${CHECKS_SECTION}.${checks.length}.command`, line);
+    checks.push({ name: line.key, command: line.value });
+  }
+  const strays: ConfigProblem[] = [];
+  for (const line of own.filter(({ key }) => key.endsWith(MINUTES_SUFFIX))) {
+    const name = line.key.slice(0, -MINUTES_SUFFIX.length);
+    const index = checks.findIndex((check) => check.name === name);
+    const check = checks[index];
+    if (check === undefined) {
+      const message = `${line.key} in [${CHECKS_SECTION}] is the limit of a check ${name}, which does not exist`;
+      strays.push({ line: line.line, message, hint: `add ${name} = <a command>, or delete the line` });
     } else {
-      sources.set(section === '' ? key : `${section}.${key}`, line);
-      if (section === '') top[key] = value;
-      else sections[section] = { ...sections[section], [key]: value };
+      sources.set(`${CHECKS_SECTION}.${index}.minutes`, line);
+      check.minutes = line.value;
     }
   }
-  return { input: { ...top, ...sections, [CHECKS_SECTION]: checks }, sources };
+  return { checks, strays };
 }
 
 /** Values that are allowed each for itself but not together. */
@@ -118,7 +158,7 @@ function contradictions(output: ConfigOutput, sources: Sources): ConfigProblem[]
       hint: 'set preset = command, or delete the command',
     });
   }
-  return problems;
+  return [...problems, ...checkProblems(output, line), ...holdoutProblems(output, line)];
 }
 
 function toSettings(output: ConfigOutput, sources: Sources): ExperimentSettings {
@@ -138,10 +178,14 @@ function toSettings(output: ConfigOutput, sources: Sources): ExperimentSettings 
     proposer: { ...camelKeys(output.proposer), explicit: sources.has('proposer.kind') },
     agent: camelKeys({ ...agent, preset: agent.preset ?? (agent.command === null ? null : 'command') }),
     gate: camelKeys(output.gate),
-    checks: output.checks,
+    checks: checksOf(output),
+    holdout: holdoutOf(output),
     limits: camelKeys(output.limits),
+    loop: camelKeys(output.loop),
     workspace: camelKeys(output.workspace),
     protect: camelKeys(output.protect),
+    sandbox: camelKeys(output.sandbox),
+    notify: camelKeys(output.notify),
     retention: camelKeys(output.retention),
   };
 }

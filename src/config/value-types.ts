@@ -63,6 +63,21 @@ export function choice<const T extends string>(
   });
 }
 
+/** Some of a few words, separated by commas. */
+export function choices<const T extends string>(words: readonly T[]): ValueType<readonly T[]> {
+  return valueType<readonly T[]>(`some of ${words.join(', ')}`, (value) => {
+    const given = value
+      .toLowerCase()
+      .split(',')
+      .map((word) => word.trim())
+      .filter((word) => word !== '');
+    const unknown = given.find((word) => !(words as readonly string[]).includes(word));
+    if (unknown === undefined) return { value: words.filter((word) => given.includes(word)) };
+    const near = suggest(unknown, words);
+    return { problem: near === null ? `names ${unknown}` : `names ${unknown}; did you mean ${near}?` };
+  });
+}
+
 const SWITCH: Readonly<Record<string, boolean>> = {
   on: true,
   true: true,
@@ -121,6 +136,32 @@ export function minEffect(): ValueType<MinEffect> {
   });
 }
 
+/** How often a trial may begin: so long after the last one began, or at the borders of the calendar (local time). */
+export type Interval = 'hourly' | 'daily' | 'weekly' | 'monthly' | { readonly everyMs: number };
+
+const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const LONGEST_INTERVAL_MS = 366 * 86_400_000;
+
+export function interval(): ValueType<Interval> {
+  return valueType<Interval>('a duration such as 30s, 10m, 1h or 2d, or hourly, daily, weekly, monthly', (value) => {
+    const word = value.toLowerCase();
+    if (word === 'hourly' || word === 'daily' || word === 'weekly' || word === 'monthly') return { value: word };
+    const [, count = '', unit = ''] = /^(\d{1,9}) ?([smhd])$/.exec(word) ?? [];
+    const everyMs = Number(count) * (UNIT_MS[unit] ?? 0);
+    if (count === '') return NOT_ALLOWED;
+    return everyMs > 0 && everyMs <= LONGEST_INTERVAL_MS ? { value: { everyMs } } : { problem: 'is out of range' };
+  });
+}
+
+/** Comma separated names of environment variables. */
+export function variables(): ValueType<readonly string[]> {
+  return valueType('names of environment variables, separated by commas', (value) => {
+    const names = value.split(',').flatMap((name) => name.trim() || []);
+    const odd = names.find((name) => !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name));
+    return odd === undefined ? { value: names } : { problem: `names ${odd}, which is no name of a variable` };
+  });
+}
+
 /** Comma separated paths or globs inside the repository, without `./` before and `/` behind them. */
 export function paths({ atLeast }: { atLeast: 0 | 1 }): ValueType<readonly string[]> {
   return valueType('paths or globs inside the repository, separated by commas', (value) => {
@@ -129,6 +170,19 @@ export function paths({ atLeast }: { atLeast: 0 | 1 }): ValueType<readonly strin
     for (const path of list) {
       const problem = pathProblem(path);
       if (problem) return { problem: `names ${path}, which ${problem}` };
+    }
+    return { value: list };
+  });
+}
+
+/** Comma separated paths outside the repository, without `/` behind them; `~/` stays as it is written. */
+export function places(): ValueType<readonly string[]> {
+  return valueType('absolute paths or ~/..., separated by commas', (value) => {
+    const list = [...new Set(value.split(',').map(tidyPath))].filter((path) => path !== '');
+    for (const path of list) {
+      if (UNPRINTABLE.test(path)) return { problem: 'holds a control character' };
+      if (!/^(?:\/|~\/.)/.test(path)) return { problem: `names ${path}, which begins with neither / nor ~/` };
+      if (path.split('/').includes('..')) return { problem: `names ${path}, which has .. in it` };
     }
     return { value: list };
   });

@@ -12,7 +12,7 @@ import { CONFIG_FILE, PROGRAM_FILE } from './experiment.js';
 import { quoteIniValue } from './ini-value.js';
 import { entryExists } from './paths.js';
 import { readConfigLines } from './read-lines.js';
-import { CHECKS_SECTION, type ConfigValues } from './schema.js';
+import { CHECKS_SECTION, type ConfigValues, MINUTES_SUFFIX } from './schema.js';
 import { parseSettings } from './settings.js';
 
 interface ProgramAnswers {
@@ -42,8 +42,7 @@ export function renderConfig(name: ExperimentName, values: ConfigValues): string
     section = /^\[(\w+)\]$/.exec(row)?.[1] ?? section;
     const place = placeOf(section, /^#([a-z_]+) = /.exec(row)?.[1] ?? '');
     rows.push(given.get(place) ?? row);
-    if (row === `[${CHECKS_SECTION}]`)
-      rows.push(...(values.checks ?? []).map((check) => writeLine(check.name, check.command)));
+    if (row === `[${CHECKS_SECTION}]`) rows.push(...(values.checks ?? []).flatMap(checkLines));
     given.delete(place);
   }
   const [lost] = given.keys();
@@ -133,6 +132,11 @@ function createFile(path: string, text: string): boolean {
     else if (errnoOf(error) === 'EEXIST') return false;
     throw error;
   }
+}
+
+function checkLines({ name, command, minutes }: NonNullable<ConfigValues['checks']>[number]): string[] {
+  const limit = minutes === undefined ? [] : [writeLine(`${name}${MINUTES_SUFFIX}`, minutes)];
+  return [writeLine(name, command), ...limit];
 }
 
 /** The lines to write, by the place of their key. */

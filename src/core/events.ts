@@ -18,6 +18,11 @@ export type RunEvent =
       readonly wallSeconds: number;
     }
   | { readonly kind: 'settled'; readonly trialId: number }
+  /** Another experiment measures on this machine; `owner` is its name, perhaps empty. */
+  | { readonly kind: 'turn'; readonly owner: string }
+  /** The last runner ended without a word; this one goes on with its session. */
+  | { readonly kind: 'restarted' }
+  | { readonly kind: 'paused'; readonly hint: string }
   | { readonly kind: 'waiting'; readonly reason: string; readonly untilMs: number }
   | { readonly kind: 'stopping'; readonly reason: string };
 

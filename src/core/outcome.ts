@@ -12,6 +12,7 @@ export const OUTCOMES = [
   'out_of_scope',
   'tampered',
   'duplicate',
+  'over_budget',
   'no_change',
   'agent_error',
   'interrupted',
@@ -24,7 +25,10 @@ export type Verdict = (typeof VERDICTS)[number];
 
 /** Outcomes that a single execution of the evaluator can have. */
 export type MeasurementOutcome =
-  | Extract<Outcome, 'measured' | 'crashed' | 'timed_out' | 'metric_error' | 'skipped' | 'not_started' | 'interrupted'>
+  | Extract<
+      Outcome,
+      'measured' | 'crashed' | 'timed_out' | 'metric_error' | 'skipped' | 'tampered' | 'not_started' | 'interrupted'
+    >
   | 'try_later';
 
 interface OutcomeRule {
@@ -44,6 +48,7 @@ export const OUTCOME_RULES: Readonly<Record<Outcome, OutcomeRule>> = {
   out_of_scope: { verdict: 'discard', crashStreak: 'unchanged', counts: true },
   tampered: { verdict: 'discard', crashStreak: 'unchanged', counts: true },
   duplicate: { verdict: 'discard', crashStreak: 'unchanged', counts: true },
+  over_budget: { verdict: 'discard', crashStreak: 'unchanged', counts: true },
   skipped: { verdict: 'discard', crashStreak: 'unchanged', counts: true },
   no_change: { verdict: null, crashStreak: 'unchanged', counts: false },
   agent_error: { verdict: null, crashStreak: 'unchanged', counts: false },

@@ -25,6 +25,11 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 ? value : value.toFixed(1)} ${SIZES[unit]}`;
 }
 
+/** `$0.42`, `$0.0031`, `$12.30`. */
+export function formatUsd(usd: number): string {
+  return `$${usd >= 0.01 || usd === 0 ? usd.toFixed(2) : usd.toPrecision(2)}`;
+}
+
 /** A metric value for reading: up to six significant digits, no exponent between 1e-6 and 1e15, never rounded to 0. */
 export function formatValue(value: number): string {
   if (value === 0) return '0';

@@ -2,7 +2,7 @@
  * The metric over the trials as a small step chart: the line is the incumbent, marks are keeps, dots the tries that
  * were not kept, and crashes sit on the axis. One absurd value never flattens the rest: it is shown at the edge.
  */
-import type { TrialRow } from '../store/rows.js';
+import type { EpochRow, TrialRow } from '../store/rows.js';
 import { flatRow, type Range, rowOf, valueRange } from './chart-range.js';
 import { metricFormatter } from './metric-text.js';
 import { type Paint, palette, type TerminalStyle } from './terminal.js';
@@ -22,12 +22,25 @@ interface Point {
 }
 
 /** What a cell shows; the signs depend on the character set, the tone on the palette. */
-type Mark = 'blank' | 'line' | 'upright' | 'down' | 'up' | 'keep' | 'dot' | 'above' | 'below' | 'axis' | 'crash';
+type Mark =
+  | 'blank'
+  | 'epoch'
+  | 'line'
+  | 'upright'
+  | 'down'
+  | 'up'
+  | 'keep'
+  | 'dot'
+  | 'above'
+  | 'below'
+  | 'axis'
+  | 'crash';
 
 type Signs = Readonly<Record<Mark, string>>;
 
 const UNICODE_SIGNS: Signs = {
   blank: ' ',
+  epoch: '┊',
   line: '─',
   upright: '│',
   down: '┐',
@@ -41,6 +54,7 @@ const UNICODE_SIGNS: Signs = {
 };
 const ASCII_SIGNS: Signs = {
   blank: ' ',
+  epoch: ':',
   line: '-',
   upright: '|',
   down: '+',
@@ -55,9 +69,15 @@ const ASCII_SIGNS: Signs = {
 
 /**
  * At most eight lines, or none when fewer than two trials were measured or the terminal is too narrow. Only trials of
- * the newest revision are drawn: numbers of different definitions are never compared.
+ * the newest revision are drawn: numbers of different definitions are never compared. Where the machine changed its
+ * level stands an upright line: what is left of it is not comparable with what is right of it.
  */
-export function metricChart(trials: readonly TrialRow[], metric: string, style: TerminalStyle): string[] {
+export function metricChart(
+  trials: readonly TrialRow[],
+  metric: string,
+  style: TerminalStyle,
+  { epochs = [] }: { readonly epochs?: readonly Pick<EpochRow, 'trialId'>[] } = {},
+): string[] {
   const shown = chartedTrials(trials);
   const measured = shown.flatMap((trial) => (trial.metric === null ? [] : [trial]));
   const start = shown[0]?.incumbentMetric ?? null;
@@ -73,6 +93,7 @@ export function metricChart(trials: readonly TrialRow[], metric: string, style: 
   const grid = Array.from({ length: ROWS }, () => Array<Mark>(width).fill('blank'));
   drawIncumbent(grid, points, { range, start });
   drawTries(grid, points, range);
+  drawEpochs(grid, columnsFrom(shown, points, epochs));
   const axis = axisMarks(points, width);
 
   const paintMarks = markPainter(style);
@@ -147,6 +168,25 @@ function drawTries(grid: Mark[][], points: readonly Point[], range: Range): void
   }
 }
 
+/** Where the first charted trial of each epoch stands; an epoch that began before them all is not drawn. */
+function columnsFrom(
+  trials: readonly TrialRow[],
+  points: readonly Point[],
+  epochs: readonly Pick<EpochRow, 'trialId'>[],
+): number[] {
+  const first = trials[0]?.id ?? 0;
+  return epochs
+    .filter(({ trialId }) => trialId > first)
+    .map(({ trialId }) => trials.findIndex(({ id }) => id >= trialId))
+    .flatMap((index) => points[index]?.column ?? []);
+}
+
+function drawEpochs(grid: Mark[][], columns: readonly number[]): void {
+  for (const line of grid) {
+    for (const column of columns) if (line[column] === 'blank') line[column] = 'epoch';
+  }
+}
+
 /** A cross where a trial crashed; where a column stands for many trials, where at least a quarter of them did. */
 function axisMarks(points: readonly Point[], width: number): Mark[] {
   const all = Array<number>(width).fill(0);
@@ -185,7 +225,7 @@ function markPainter(style: TerminalStyle): (marks: readonly Mark[]) => string {
     if (mark === 'keep') return tones.good;
     if (mark === 'crash') return tones.bad;
     if (mark === 'line' || mark === 'upright' || mark === 'down' || mark === 'up') return tones.accent;
-    return mark === 'above' || mark === 'below' ? tones.warn : tones.faint;
+    return mark === 'above' || mark === 'below' || mark === 'epoch' ? tones.warn : tones.faint;
   };
   return (marks) => {
     let text = '';
@@ -213,6 +253,7 @@ function legend(
 ): string {
   const [first, last] = [trials[0], trials.at(-1)].map((trial) => (trial ? trialNumber(trial).trim() : ''));
   const meanings = [`${signs.keep} kept`, `${signs.dot} not kept`];
+  if (marks.includes('epoch')) meanings.push(`${signs.epoch} machine changed`);
   if (marks.includes('crash')) meanings.push(`${signs.crash} crashed`);
   const offScale = (['above', 'below'] as const).filter((mark) => marks.includes(mark)).map((mark) => signs[mark]);
   if (offScale.length > 0) meanings.push(`${offScale.join('')} off the scale`);

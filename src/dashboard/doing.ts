@@ -13,6 +13,7 @@ export interface DoingInput {
 }
 
 export type RunnerEvent =
+  | { readonly kind: 'paused'; readonly at: number }
   | { readonly kind: 'waiting'; readonly reason: string; readonly untilMs: number; readonly at: number }
   | { readonly kind: 'measuring'; readonly side: string; readonly at: number };
 
@@ -43,6 +44,7 @@ export function doingNow({ trial, measurement, event, now }: DoingInput): Doing 
   if (event?.kind === 'waiting' && event.untilMs > now) {
     return { what: `waiting until ${clockText(event.untilMs, now)}: ${oneLine(event.reason, 200)}`, since: event.at };
   }
+  if (event?.kind === 'paused' && trial === null) return { what: 'paused; `resume` goes on', since: event.at };
   if (trial === null) return { what: 'between two trials', since: null };
   switch (trial.phase) {
     case 'proposing':

@@ -6,6 +6,7 @@ import type { Direction } from '../core/metric.js';
 import { isBetter, percentChange } from '../core/metric.js';
 import type { ExperimentName } from '../core/names.js';
 import type { SessionRow, Totals } from '../store/rows.js';
+import type { FinalPick } from './held-out.js';
 import type { Proof } from './proof.js';
 
 /** `running` has a live runner; the others tell the age of the last result: under 1 h, under 24 h, older, none. */
@@ -25,6 +26,8 @@ export interface ExperimentViewInput {
   /** Rows taken over from an older results.tsv. */
   readonly importedCount: number;
   readonly proof: Proof;
+  /** The best of the kept commits by what is held out; absent where nothing was chosen. */
+  readonly final?: FinalPick | null;
   /** Milliseconds since 1970. */
   readonly now: number;
 }
@@ -48,6 +51,7 @@ export interface ExperimentView {
   readonly improved: boolean | null;
   /** How far the gain is proved. */
   readonly proof: Proof;
+  readonly final: FinalPick | null;
   readonly incumbentTrial: number | null;
   /** Counted trials since the last keep. */
   readonly sinceKeep: number;
@@ -88,6 +92,7 @@ export function experimentView(input: ExperimentViewInput): ExperimentView {
     changePercent: compared ? percentChange(baseline, best) : null,
     improved: compared ? isBetter(direction, best, baseline) : null,
     proof: input.proof,
+    final: input.final ?? null,
     incumbentTrial: totals.incumbentTrial,
     sinceKeep: totals.sinceKeep,
     lastResultAt: totals.lastSettledAt,

@@ -6,6 +6,7 @@ import { formatExperimentName } from '../core/names.js';
 import { oneLine } from '../core/text.js';
 import type { ExperimentState, ExperimentView } from './experiment-view.js';
 import { csvDocument, type Format, finiteOrNull, isoTime, jsonDocument, markdownTable } from './formats.js';
+import { finalPickJson } from './held-out.js';
 import { metricText, percentText } from './metric-text.js';
 import { proofJson } from './proof.js';
 import {
@@ -65,6 +66,7 @@ export function viewJson(view: ExperimentView): { readonly [key: string]: Json }
     changePercent: finiteOrNull(view.changePercent),
     improved: view.improved,
     proof: proofJson(view.proof),
+    final: finalPickJson(view.final),
     incumbentTrial: view.incumbentTrial,
     sinceKeep: view.sinceKeep,
     lastResultAt: isoTime(view.lastResultAt),

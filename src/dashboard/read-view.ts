@@ -6,6 +6,7 @@ import { isLocked, readOwner } from '../store/lock.js';
 import { StoreReader } from '../store/reader.js';
 import type { Totals } from '../store/rows.js';
 import { type ExperimentView, experimentView } from './experiment-view.js';
+import { finalPickOf, isBelowProposal } from './held-out.js';
 import { proofOf, UNVERIFIED } from './proof.js';
 
 /** Reads one experiment's store, lock and heartbeat into a view. Works while a runner writes, and when there is none. */
@@ -57,6 +58,7 @@ export function readExperiment(experiment: Experiment, repository: Repository, n
       runner,
       heartbeatAt,
       proof: store ? proofOf(store) : UNVERIFIED,
+      final: store && !isBelowProposal(process.env) ? finalPickOf(store) : null,
       importedCount: typeof imported === 'number' ? imported : 0,
       now,
     });

@@ -8,8 +8,10 @@ import { oneLine } from '../core/text.js';
 import { formatSeconds } from '../core/units.js';
 import type { TrialRow } from '../store/rows.js';
 import { metricChart } from './chart.js';
+import { epochFacts, epochJson, epochOf, type ShownEpoch, withEpochLines } from './epochs.js';
 import type { ExperimentView } from './experiment-view.js';
 import { csvDocument, type Format, finiteOrNull, jsonDocument, markdownTable, markdownText } from './formats.js';
+import { finalPickCommand, finalPickText } from './held-out.js';
 import { metricFormatter, metricText } from './metric-text.js';
 import { changePaint, changeText, statePaint, viewJson } from './overview.js';
 import { proofText } from './proof.js';
@@ -33,6 +35,10 @@ export interface Results {
   readonly charted?: readonly TrialRow[];
   /** Trials before the first of `trials`. */
   readonly earlierTrials: number;
+  /** Level shifts of the machine under the revisions of these trials, in order. */
+  readonly epochs?: readonly ShownEpoch[];
+  /** Names the held-out number, where there is one. */
+  readonly heldOut?: string | null;
   /** What measuring took per trial id, in seconds. */
   readonly secondsByTrial: ReadonlyMap<number, number>;
 }
@@ -62,21 +68,42 @@ const COLUMNS: readonly Column[] = [
 ];
 
 function resultsTerminal(results: Results, style: TerminalStyle): string {
-  const { view, trials, charted = trials } = results;
+  const { view, trials, charted = trials, epochs = [] } = results;
   const tones = palette(style.colour);
-  const blocks = [headLines(view, style), metricChart(charted, view.metric, style)];
+  const blocks = [headLines(results, style), metricChart(charted, view.metric, style, { epochs })];
   if (trials.length === 0) {
     blocks.push([tones.faint('No trials yet.')]);
   } else {
     const values = trials.flatMap((trial) => trial.metric ?? []);
     const options = { direction: view.direction, format: metricFormatter(view.metric, values), style };
     const rows = trials.map((trial) => tableCells(trial, results.secondsByTrial.get(trial.id) ?? null, options));
-    blocks.push([...earlierNote(results).map(tones.faint), ...renderColumns(COLUMNS, rows, style)]);
+    const held = heldOutTexts(results);
+    const table = held === null ? rows : rows.map((row, index) => withHeldOut(row, { text: held[index] ?? '' }));
+    const columns = held === null ? COLUMNS : withHeldOut(COLUMNS, HELD_OUT_COLUMN);
+    const shown = { metric: view.metric, trials, epochs };
+    const lines = withEpochLines(renderColumns(columns, table, style), shown, style);
+    blocks.push([...earlierNote(results).map(tones.faint), ...lines]);
   }
   return `${blocks
     .filter((lines) => lines.length > 0)
     .map((lines) => lines.join('\n'))
     .join('\n\n')}\n`;
+}
+
+const HELD_OUT_COLUMN: Column = { header: 'HOLDOUT', align: 'right' };
+const HELD_OUT_PLACE = COLUMNS.findIndex(({ header }) => header === 'TIME');
+
+/** Behind the metric and its change. */
+function withHeldOut<T>(row: readonly T[], cell: T): T[] {
+  return row.toSpliced(HELD_OUT_PLACE, 0, cell);
+}
+
+/** What the column says for each trial; null where no trial has a held-out value, and so there is no column. */
+function heldOutTexts({ trials, heldOut }: Results): string[] | null {
+  const values = trials.flatMap(({ holdout }) => holdout ?? []);
+  if (values.length === 0) return null;
+  const format = metricFormatter(heldOut ?? '', values);
+  return trials.map(({ holdout }) => (holdout === null ? '' : format(holdout)));
 }
 
 function tableCells(trial: TrialRow, seconds: number | null, options: TrialCellOptions): Cell[] {
@@ -97,7 +124,7 @@ export function shortCommit(commit: string | null): string {
 }
 
 /** The experiment in a few lines: name and state, best against baseline, counts, time. */
-function headLines(view: ExperimentView, style: TerminalStyle): string[] {
+function headLines({ view, epochs = [] }: Results, style: TerminalStyle): string[] {
   const tones = palette(style.colour);
   const name = formatExperimentName(view.name);
   const measure = `${oneLine(view.metric, 60)}, ${view.direction} is better`;
@@ -115,6 +142,8 @@ function headLines(view: ExperimentView, style: TerminalStyle): string[] {
         .join('   '),
     ],
     ['trials', `${view.trials}: ${countsText(view)}`],
+    ...finalFacts(view),
+    ...epochFacts(view.metric, epochs.slice(-1)).map((text): [string, string] => ['level', tones.warn(text)]),
     ...timeFact(view),
     ...stopFact(view),
   ];
@@ -127,6 +156,12 @@ function headLines(view: ExperimentView, style: TerminalStyle): string[] {
       ? ['', tones.warn('  The last runner ended without a word; the next run recovers and goes on.')]
       : []),
   ];
+}
+
+function finalFacts({ final, name }: ExperimentView): [string, string][] {
+  if (final === null) return [];
+  const command = finalPickCommand(name, final);
+  return [['held out', finalPickText(final)], ...(command === null ? [] : [['', command] satisfies [string, string]])];
 }
 
 function same(text: string): string {
@@ -159,7 +194,7 @@ export function stopText(reason: string, detail: string): string {
   return words === '' ? oneLine(reason.replaceAll('_', ' '), 100) : words;
 }
 
-const TRIAL_CSV_HEADER = [
+const TRIAL_CSV_HEADER: readonly string[] = [
   'Trial',
   'Verdict',
   'Outcome',
@@ -169,9 +204,15 @@ const TRIAL_CSV_HEADER = [
   'Seconds',
   'Commit',
   'Description',
-] as const;
+];
 
-function resultsCsv({ trials, secondsByTrial }: Results): string {
+/** Behind the incumbent's value. */
+const HELD_OUT_CSV_PLACE = 6;
+
+function resultsCsv(results: Results): string {
+  const { trials, secondsByTrial, epochs = [] } = results;
+  const hasEpochs = epochs.length > 0;
+  const header = hasEpochs ? [...TRIAL_CSV_HEADER, 'Epoch'] : TRIAL_CSV_HEADER;
   const rows = trials.map((trial) => [
     trial.number,
     trial.verdict,
@@ -182,12 +223,15 @@ function resultsCsv({ trials, secondsByTrial }: Results): string {
     secondsByTrial.get(trial.id) ?? null,
     trial.candidateCommit,
     trialDescription(trial),
+    ...(hasEpochs ? [epochOf(trial, epochs)] : []),
   ]);
-  return csvDocument(TRIAL_CSV_HEADER, rows);
+  if (heldOutTexts(results) === null) return csvDocument(header, rows);
+  const wider = rows.map((row, index) => row.toSpliced(HELD_OUT_CSV_PLACE, 0, trials[index]?.holdout ?? null));
+  return csvDocument(header.toSpliced(HELD_OUT_CSV_PLACE, 0, 'Held-out value'), wider);
 }
 
 function resultsMarkdown(results: Results): string {
-  const { view, trials, secondsByTrial } = results;
+  const { view, trials, secondsByTrial, epochs = [] } = results;
   const proof = view.improved ? `, ${proofText(view.metric, view.proof)}` : '';
   const change = view.improved === null ? '' : ` (${changeText(view)}${proof})`;
   const facts = [
@@ -195,6 +239,8 @@ function resultsMarkdown(results: Results): string {
     `- baseline: ${markdownText(metricText(view.metric, view.baseline))}`,
     `- best: ${markdownText(metricText(view.metric, view.best))}${change}`,
     `- trials: ${view.trials}: ${countsText(view)}`,
+    ...(view.final === null ? [] : [`- held out: ${markdownText(finalPickText(view.final))}`]),
+    ...epochFacts(view.metric, epochs).map((text) => `- level: ${markdownText(text)}`),
     `- status: ${view.state}`,
   ];
   const rows = trials.map((trial) => {
@@ -209,18 +255,21 @@ function resultsMarkdown(results: Results): string {
       trialDescription(trial),
     ];
   });
-  const heads = COLUMNS.map(({ header, align }) => ({
+  const held = heldOutTexts(results);
+  const columns = held === null ? COLUMNS : withHeldOut(COLUMNS, HELD_OUT_COLUMN);
+  const table = held === null ? rows : rows.map((row, index) => withHeldOut(row, held[index] ?? ''));
+  const heads = columns.map(({ header, align }) => ({
     header: header.charAt(0) + header.slice(1).toLowerCase(),
     align,
   }));
   const note = earlierNote(results).map((line) => `${line}\n\n`);
-  return `# ${formatExperimentName(view.name)}\n\n${facts.join('\n')}\n\n${note.join('')}${markdownTable(heads, rows)}`;
+  return `# ${formatExperimentName(view.name)}\n\n${facts.join('\n')}\n\n${note.join('')}${markdownTable(heads, table)}`;
 }
 
-function resultsJson({ view, trials, earlierTrials, secondsByTrial }: Results): string {
+function resultsJson({ view, trials, earlierTrials, secondsByTrial, epochs = [] }: Results): string {
   const rows: Json[] = trials.map((trial) => ({
     ...trialJson(trial),
     seconds: finiteOrNull(secondsByTrial.get(trial.id) ?? null),
   }));
-  return jsonDocument({ experiment: viewJson(view), earlierTrials, trials: rows });
+  return jsonDocument({ experiment: viewJson(view), earlierTrials, epochs: epochs.map(epochJson), trials: rows });
 }

@@ -5,12 +5,13 @@
 import type { Json } from '../core/json.js';
 import { formatExperimentName } from '../core/names.js';
 import { oneLine } from '../core/text.js';
-import { formatSeconds } from '../core/units.js';
+import { formatSeconds, formatUsd } from '../core/units.js';
 import type { IncumbentStanding } from '../git/incumbent-standing.js';
-import type { MeasurementRow, SessionRow, TrialRow } from '../store/rows.js';
+import type { MeasurementRow, SessionRow, SpentRow, TrialRow } from '../store/rows.js';
 import { type Doing, doingNow, type RunnerEvent, trialName } from './doing.js';
 import type { ExperimentView } from './experiment-view.js';
 import { finiteOrNull, isoTime, jsonDocument } from './formats.js';
+import { finalPickCommand, finalPickText } from './held-out.js';
 import { metricText } from './metric-text.js';
 import { changePaint, changeText, statePaint, viewJson } from './overview.js';
 import { proofText } from './proof.js';
@@ -35,6 +36,9 @@ export interface StatusReport {
   /** Brings a branch that is checked out and lags behind forward; null when there is nothing to bring. */
   readonly mergeCommand: string | null;
   readonly workspace: { readonly kind: 'worktree' | 'checkout'; readonly path: string };
+  /** Null before the first run. */
+  readonly spent: SpentRow | null;
+  readonly budget: { readonly usd: number | null; readonly tokens: number | null };
 }
 
 interface SessionReport {
@@ -63,6 +67,8 @@ function statusTerminal(report: StatusReport, style: TerminalStyle): string {
     ['metric', `${oneLine(view.metric, 60)}, ${view.direction} is better`],
     ['baseline', metricText(view.metric, view.baseline)],
     ['best', bestText(view, style)],
+    ...(view.final === null ? [] : [['held out', finalPickText(view.final)] satisfies Fact]),
+    ...spentFacts(report),
     ...placeFacts(report),
   ];
   const width = Math.max(20, style.width - LABEL_WIDTH - 4);
@@ -143,6 +149,19 @@ function bestText(view: ExperimentView, style: TerminalStyle): string {
     .join('   ');
 }
 
+/** Nothing where no proposal was ever paid for. */
+function spentFacts({ spent, budget }: StatusReport): Fact[] {
+  if (spent === null) return [];
+  const isKnown = spent.usd > 0 || spent.tokens > 0 || spent.unknownCosts > 0;
+  if (!isKnown && budget.usd === null && budget.tokens === null) return [];
+  const of = (limit: number | null, used: number, show: (value: number) => string) =>
+    limit === null ? show(used) : `${show(used)} of ${show(limit)} (${show(Math.max(0, limit - used))} left)`;
+  const unknown = spent.unknownCosts > 0 ? `, the price of ${spent.unknownCosts} proposals unknown` : '';
+  return [
+    ['spent', `${of(budget.usd, spent.usd, formatUsd)}, ${of(budget.tokens, spent.tokens, String)} tokens${unknown}`],
+  ];
+}
+
 function placeFacts({ standing, branchName, workspace }: StatusReport): Fact[] {
   const facts: Fact[] = [];
   if (standing !== null) {
@@ -166,6 +185,8 @@ function adviceLines(report: StatusReport, style: TerminalStyle): string[] {
     const text = `${report.branchName} is checked out in ${place} and lags behind the best code. Bring it forward there:`;
     lines.push(...wrap(text, style.width), command(mergeCommand));
   }
+  const final = view.final && finalPickCommand(view.name, view.final);
+  if (final) lines.push('Look at the best code by what is held out:', command(final));
   if (runner?.alive && heartbeatAt !== null && view.now - heartbeatAt > SILENT_MS) {
     lines.push(tones.warn(`The runner is silent for ${spanText(view.now - heartbeatAt)}: it is suspended or stuck.`));
     lines.push(command(`kill -CONT ${runner.pid}`));
@@ -180,7 +201,7 @@ function adviceLines(report: StatusReport, style: TerminalStyle): string[] {
 }
 
 function statusJson(report: StatusReport): string {
-  const { view, runner, openTrial, measurement, session, standing, workspace, heartbeatAt } = report;
+  const { view, runner, openTrial, measurement, session, standing, workspace, heartbeatAt, spent, budget } = report;
   const running = runner?.alive === true;
   const doing: Doing | null = running ? doingNow({ ...report, trial: openTrial, now: view.now }) : null;
   return jsonDocument({
@@ -192,6 +213,8 @@ function statusJson(report: StatusReport): string {
     trial: openTrial === null ? null : openTrialJson(openTrial),
     measurement: measurement === null ? null : runningJson(measurement),
     session: session === null ? null : sessionJson(session),
+    spent: spent === null ? null : { ...spent },
+    budget: { ...budget },
     incumbent: standing === null ? null : incumbentJson(report, standing),
     workspace: { kind: workspace.kind, path: workspace.path },
   });

@@ -5,6 +5,7 @@
 import { formatExperimentName } from '../core/names.js';
 import { formatSeconds } from '../core/units.js';
 import type { ExperimentView } from './experiment-view.js';
+import { finalPickCommand, finalPickText } from './held-out.js';
 import { metricText } from './metric-text.js';
 import { changePaint, changeText } from './overview.js';
 import { proofText } from './proof.js';
@@ -33,6 +34,7 @@ export function runSummary(input: SummaryInput, style: TerminalStyle): string {
     `${label('this run')}${sessionText(input)}`,
     ...(sessionTrials(input) === input.view.trials ? [] : [`${label('in all')}${allText(input.view)}`]),
     `${label('metric')}${courseText(input.view, style)}`,
+    ...finalLines(input.view, style).map((line, index) => `${label(index === 0 ? 'held out' : '')}${line}`),
   ];
   const next = nextCommands(input);
   const width = Math.max(...next.map(([command]) => command.length));
@@ -72,6 +74,10 @@ function courseText(view: ExperimentView, style: TerminalStyle): string {
   return `${course}   ${painted}${verified}   ${tones.faint(`${view.direction} is better`)}`;
 }
 
+function finalLines({ final }: ExperimentView, style: TerminalStyle): string[] {
+  return final === null ? [] : wrap(finalPickText(final), Math.max(20, style.width - 12));
+}
+
 function whereLines({ view, incumbentCommit, branch, inCheckout }: SummaryInput, style: TerminalStyle): string[] {
   if (incumbentCommit === null || view.improved === null) return [];
   const commit = shortCommit(incumbentCommit);
@@ -87,6 +93,8 @@ function nextCommands({ view, inCheckout }: SummaryInput): [string, string][] {
   const of = `--experiment ${formatExperimentName(view.name)}`;
   const commands: [string, string][] = [];
   if (view.improved && !inCheckout) commands.push([`autoresearch apply ${of}`, 'take it home']);
+  const final = view.final && finalPickCommand(view.name, view.final);
+  if (final) commands.push([final, 'the best by what is held out']);
   if (view.improved) commands.push([`autoresearch diff ${of}`, 'all that was kept']);
   commands.push(
     [`autoresearch show ${view.incumbentTrial ?? 0} ${of}`, 'one trial and why'],

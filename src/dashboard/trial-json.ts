@@ -17,6 +17,7 @@ export function trialJson(trial: TrialRow): JsonObject {
     metric: finiteOrNull(trial.metric),
     incumbentMetric: finiteOrNull(trial.incumbentMetric),
     changePercent: finiteOrNull(trialChangePercent(trial)),
+    holdout: finiteOrNull(trial.holdout),
     description: plainLines(trial.description),
     reason: plainLines(trial.reason),
     notes: trial.notes.map(plainLines),
@@ -32,6 +33,7 @@ export function trialJson(trial: TrialRow): JsonObject {
     deletions: trial.deletions,
     changedPaths: trial.changedPaths.map(plainLines),
     proposeSeconds: finiteOrNull(trial.proposeSeconds),
+    spending: trial.spending === null ? null : { ...trial.spending, denials: trial.spending.denials.map(plainLines) },
     startedAt: isoTime(trial.startedAt),
     settledAt: isoTime(trial.settledAt),
   };

@@ -6,8 +6,8 @@ import type { Json } from '../core/json.js';
 import type { Direction } from '../core/metric.js';
 import { type ExperimentName, formatExperimentName } from '../core/names.js';
 import { cut, oneLine, plainLines } from '../core/text.js';
-import { formatBytes, formatSeconds, formatValue } from '../core/units.js';
-import type { MeasurementRow, TrialRow } from '../store/rows.js';
+import { formatBytes, formatSeconds, formatUsd, formatValue } from '../core/units.js';
+import type { MeasurementRow, SpendingRow, TrialRow } from '../store/rows.js';
 import { diffLines } from './diff.js';
 import { isoTime, jsonDocument } from './formats.js';
 import { metricFormatter, metricText } from './metric-text.js';
@@ -90,10 +90,13 @@ function head(details: TrialDetails, style: TerminalStyle): string[] {
 function facts({ trial, metric }: TrialDetails): [string, string][] {
   const rows: [string, string | null][] = [
     ['value', valueText(trial, metric)],
+    ['held out', heldOutText(trial)],
     ['outcome', outcomeText(trial)],
     ['reason', oneLine(trial.reason, 2000)],
     ['phase', trial.phase === 'settled' ? null : `${trial.phase}, not settled yet`],
     ['proposer', proposerText(trial)],
+    ['cost', trial.spending === null ? null : costText(trial.spending)],
+    ['denied', trial.spending?.denials.map((denial) => oneLine(denial, 200)).join('; ') || null],
     ['commit', trial.candidateCommit === null ? null : oneLine(trial.candidateCommit, 64)],
     ['incumbent', oneLine(trial.incumbentCommit, 64)],
     ...changedFacts(trial),
@@ -111,6 +114,26 @@ function valueText(trial: TrialRow, metric: string): string | null {
   const value = metricText(metric, trial.metric);
   if (trial.incumbentMetric === null) return value;
   return `${value}   ${trialChangeText(trial)} against ${metricText(metric, trial.incumbentMetric)}`;
+}
+
+/** With what it was compared with; for people, proposers are given none of it. */
+function heldOutText({ holdout, statistics }: TrialRow): string | null {
+  const details = isObject(statistics) && isObject(statistics['holdout']) ? statistics['holdout'] : {};
+  const { metric, incumbent, allowed, problem } = details;
+  const name = typeof metric === 'string' ? oneLine(metric, 60) : '';
+  const show = (value: unknown) => (typeof value === 'number' ? metricText(name, value) : '-');
+  if (holdout === null) return typeof problem === 'string' ? oneLine(problem, 300) : null;
+  if (allowed === undefined) return show(holdout);
+  return `${name} ${show(holdout)}   the incumbent has ${show(incumbent)}, the worst that passes is ${show(allowed)}`;
+}
+
+function isObject(value: Json | undefined): value is { readonly [key: string]: Json } {
+  return typeof value === 'object' && value !== null && !isList(value);
+}
+
+function costText({ costUsd, costSource, tokens }: SpendingRow): string {
+  const money = costUsd === null ? 'price unknown' : `${formatUsd(costUsd)} (${costSource})`;
+  return tokens === null ? money : `${money}, ${tokens} tokens`;
 }
 
 function proposerText(trial: TrialRow): string {

@@ -6,7 +6,7 @@ import { oneLine } from '../core/text.js';
 import { formatSeconds } from '../core/units.js';
 import { readLines } from '../process/capture.js';
 import { runCommand } from '../process/run-command.js';
-import type { CommandResult, ProcessIdentity } from '../process/types.js';
+import type { CommandResult, CommandSpec, ProcessIdentity } from '../process/types.js';
 import { baseEnvironment } from './environment.js';
 import { type MetricRule, MetricScanner } from './metric.js';
 import { readFeedback, readItems } from './reports.js';
@@ -28,12 +28,17 @@ export interface EvaluateRequest {
   readonly trial: number | null;
   readonly commit: string;
   readonly seed: number;
+  /** Which part of the data to measure on: `holdout` for the held-out command, else empty. */
+  readonly split: string;
   readonly logPath: string;
   /** Made here; holds items.jsonl, feedback.md and artefacts. */
   readonly outputFolder: string;
   readonly definitionsFolder: string;
+  /** The environment that the command inherits. */
+  readonly ambient: NodeJS.ProcessEnv;
   readonly programsFolder: string;
   readonly mark: string;
+  readonly sandbox?: CommandSpec['sandbox'];
   readonly onStart: (identity: ProcessIdentity) => void;
 }
 
@@ -64,6 +69,7 @@ export async function evaluate(
       hardLimitMs: evaluator.hardLimitMs,
       graceMs: EVALUATOR_GRACE_MS,
       mark: request.mark,
+      sandbox: request.sandbox,
       onStart: request.onStart,
     },
     signal,
@@ -85,12 +91,12 @@ export async function evaluate(
 
 function evaluatorEnvironment(evaluator: EvaluatorCommand, request: EvaluateRequest): Record<string, string> {
   return {
-    ...baseEnvironment(process.env, request.programsFolder),
+    ...baseEnvironment(request.ambient, request.programsFolder),
     AUTORESEARCH_EXPERIMENT: request.experiment,
     AUTORESEARCH_TRIAL: request.trial === null ? '' : String(request.trial),
     AUTORESEARCH_COMMIT: request.commit,
     AUTORESEARCH_SEED: String(request.seed),
-    AUTORESEARCH_SPLIT: '',
+    AUTORESEARCH_SPLIT: request.split,
     AUTORESEARCH_TIME_BUDGET_SECONDS: String(evaluator.timeBudgetMs / 1000),
     AUTORESEARCH_OUTPUT_DIR: request.outputFolder,
     AUTORESEARCH_DEFINITIONS_DIR: request.definitionsFolder,

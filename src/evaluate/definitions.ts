@@ -32,6 +32,8 @@ export interface DefinitionSources {
 }
 
 const MIRRORS = /^(results\.tsv.*|run\.log|loop\.json|config\.cfg|program\.md|guidance\.md|\.gitignore)$/;
+/** Lists the files beside them, for people. */
+export const MANIFEST = 'MANIFEST.json';
 const LARGEST_FILE_BYTES = 50 * 1024 * 1024;
 const MOST_FILES = 2000;
 
@@ -154,7 +156,7 @@ export async function snapshotDefinitions(folder: string, files: readonly Defini
     await chmod(copy, file.mode | 0o400);
   }
   await writeFile(
-    join(temporary, 'MANIFEST.json'),
+    join(temporary, MANIFEST),
     `${JSON.stringify(
       files.map(({ source: _, ...file }) => file),
       null,

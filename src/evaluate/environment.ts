@@ -1,4 +1,4 @@
-import { delimiter } from 'node:path';
+import { delimiter, isAbsolute, resolve } from 'node:path';
 
 /**
  * The environment of commands that we start: the operator's own, without what would change their meaning (git
@@ -23,4 +23,21 @@ export function baseEnvironment(ambient: NodeJS.ProcessEnv, programs?: string): 
   }
   if (programs !== undefined) kept['PATH'] = [programs, kept['PATH']].filter(Boolean).join(delimiter);
   return kept;
+}
+
+export interface SearchPath {
+  /** The value for PATH. */
+  readonly path: string;
+  readonly removed: readonly string[];
+}
+
+/**
+ * PATH without the folders into which a candidate can put programs: empty and relative entries mean the folder that a
+ * command runs in, and `open` is a folder of candidates' files.
+ */
+export function safeSearchPath(path: string, open: string | null): SearchPath {
+  const entries = path.split(delimiter);
+  const isUnsafe = (entry: string) =>
+    !isAbsolute(entry) || (open !== null && `${resolve(entry)}/`.startsWith(`${open}/`));
+  return { path: entries.filter((entry) => !isUnsafe(entry)).join(delimiter), removed: entries.filter(isUnsafe) };
 }

@@ -51,7 +51,11 @@ export function verdict(gate: string, comparison: Comparison, decided: Decided):
     statistics: {
       gate,
       comparison: plain(comparison),
-      evidence: { candidate: evidence.candidate, incumbent: evidence.incumbent },
+      evidence: {
+        candidate: evidence.candidate,
+        incumbent: evidence.incumbent,
+        ...(evidence.items ? { items: { ...evidence.items } } : {}),
+      },
       ...(analysis === undefined ? {} : { analysis }),
     },
   };

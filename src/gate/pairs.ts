@@ -16,7 +16,9 @@ export interface PairTest {
 }
 
 /** How many squared deviations the known noise counts for. */
-const PRIOR_WEIGHT = 8;
+const MOST_PRIOR_WEIGHT = 8;
+/** Neighbouring differences share a run: three of them tell as much of the noise as two deviations. */
+const DEVIATIONS_PER_SQUARE = 2 / 3;
 
 /**
  * Student's test of the mean gain of the pairs, its variance pooled with the noise known before. The prior keeps two
@@ -29,7 +31,7 @@ export function testPairs(raw: readonly number[], noise: NoiseEstimate): PairTes
   const mean = gains.reduce((sum, value) => sum + value, 0) / pairs;
   const own = gains.reduce((sum, value) => sum + (value - mean) ** 2, 0);
   const gain = finite(median(raw));
-  const weight = noise.sigma > 0 ? PRIOR_WEIGHT : 0;
+  const weight = noise.sigma > 0 ? Math.min(MOST_PRIOR_WEIGHT, DEVIATIONS_PER_SQUARE * noise.squares) : 0;
   const df = weight + pairs - 1;
   if (df === 0) return { pairs, gain, t: 0, df, p: 0.5 };
   const variance = (weight * 2 * noise.sigma ** 2 + own) / df;

@@ -1,6 +1,6 @@
 import type { Json } from '../core/json.js';
 import { GATES } from './index.js';
-import type { Comparison, Evidence, GateStep } from './types.js';
+import type { Comparison, Evidence, GateStep, ItemRow } from './types.js';
 
 /**
  * Computes a recorded verdict again from nothing but its statistics: the gate is asked step by step and given the
@@ -14,12 +14,14 @@ export function replay(statistics: Json): Verdict {
   const { evidence } = statistics;
   const run = GATES[statistics.gate].open(statistics.comparison);
   const given = { candidate: [] as number[], incumbent: [] as number[] };
+  const rows = { candidate: [] as ItemRow[], incumbent: [] as ItemRow[] };
   for (;;) {
-    const step = run.next(given);
+    const step = run.next(evidence.items ? { ...given, items: rows } : given);
     if (step.kind === 'verdict') return step;
     for (const side of step.sides) {
       const value = evidence[side][given[side].length];
       if (value === undefined) throw new RangeError(`the statistics lack a measurement of the ${side}`);
+      rows[side].push(evidence.items?.[side][given[side].length] ?? []);
       given[side].push(value);
     }
   }
@@ -42,8 +44,17 @@ function isRecorded(statistics: unknown): statistics is Recorded {
     isNumbers(comparison['incumbentValues']) &&
     isObject(evidence) &&
     isNumbers(evidence['candidate']) &&
-    isNumbers(evidence['incumbent'])
+    isNumbers(evidence['incumbent']) &&
+    isItems(evidence['items'])
   );
+}
+
+function isItems(items: unknown): boolean {
+  return items === undefined || (isObject(items) && isRows(items['candidate']) && isRows(items['incumbent']));
+}
+
+function isRows(rows: unknown): boolean {
+  return Array.isArray(rows) && rows.every((row) => Array.isArray(row) && isNumbers(row.filter((at) => at !== null)));
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

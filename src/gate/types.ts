@@ -37,13 +37,16 @@ export interface Comparison {
   readonly sampling?: Sampling;
 }
 
-/** What was measured for this trial so far, in order. */
-export interface Evidence {
-  readonly candidate: readonly number[];
-  readonly incumbent: readonly number[];
-}
+export type Side = 'candidate' | 'incumbent';
 
-export type Side = keyof Evidence;
+/** The items of one run, each at its place in the trial's table of items; null or missing where the run lacks it. */
+export type ItemRow = readonly (number | null)[];
+
+/** What was measured for this trial so far, in order. */
+export interface Evidence extends Readonly<Record<Side, readonly number[]>> {
+  /** One row per run of either side, beside its value; empty for a run without items. Only `paired` asks for it. */
+  readonly items?: Readonly<Record<Side, readonly ItemRow[]>>;
+}
 
 export type GateStep =
   | { readonly kind: 'measure'; readonly sides: readonly Side[] }

@@ -123,6 +123,9 @@ function gitEnvironment(own: Readonly<Record<string, string>> = {}): Record<stri
     LC_ALL: 'C',
     GIT_TERMINAL_PROMPT: '0',
     GIT_OPTIONAL_LOCKS: '0',
+    // A replaced object or a grafted parent would give recorded commits other files.
+    GIT_NO_REPLACE_OBJECTS: '1',
+    GIT_GRAFT_FILE: '/dev/null',
     GIT_AUTHOR_NAME: IDENTITY_NAME,
     GIT_AUTHOR_EMAIL: IDENTITY_EMAIL,
     GIT_COMMITTER_NAME: IDENTITY_NAME,

@@ -122,6 +122,19 @@ export class ExperimentRefs {
     return this.#create(this.trialRef(number), commit);
   }
 
+  /** Lets go of trials up to a number, all but `kept`; what is reachable from elsewhere stays. Returns how many. */
+  async forgetTrials(upTo: number, kept: ReadonlySet<number>): Promise<number> {
+    const prefix = `${this.#prefix}/trials/`;
+    const listing = await this.#repository.git.text(['for-each-ref', '--format=%(refname) %(objectname)', prefix]);
+    const deletions = listing.split('\n').flatMap((line) => {
+      const [ref = '', commit = ''] = line.split(' ');
+      const number = Number(ref.slice(prefix.length));
+      return ref !== '' && number > 0 && number <= upTo && !kept.has(number) ? [`delete ${ref} ${commit}`] : [];
+    });
+    if (deletions.length > 0) await this.#transaction(deletions);
+    return deletions.length;
+  }
+
   /** Keeps `commit` reachable under the next free backup number; the newest backup is reused when it is the same. */
   async createBackup(commit: string): Promise<string> {
     const prefix = `${this.#prefix}/backup/`;

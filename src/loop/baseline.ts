@@ -1,14 +1,18 @@
-import { AppError } from '../core/errors.js';
+import { AppError, errorMessage } from '../core/errors.js';
 import type { Measurement } from '../core/measurement.js';
 import type { Outcome } from '../core/outcome.js';
 import { median, noisePercent } from '../core/statistics.js';
+import { oneLine } from '../core/text.js';
 import { formatMetric, formatPercent } from '../core/units.js';
 import { globPathspec } from '../git/staging.js';
 import type { TrialRow } from '../store/rows.js';
+import { missingNumber, warnOfLimits } from './checks.js';
 import { noiseKey, RunAborted, type RunContext, scopeOf } from './context.js';
-import { type Lab, SetupFailed } from './lab.js';
+import { heldOutValue, warnOfNoise } from './holdout.js';
+import type { Lab } from './lab.js';
 import { probeTarget } from './probe.js';
 import { endUncounted } from './settle.js';
+import { SetupFailed } from './setup.js';
 import { finishTrial } from './trial.js';
 
 /**
@@ -60,9 +64,8 @@ export async function runBaseline(context: RunContext, lab: Lab, commit: string)
     store.dropMeasurements(trial.id);
     const aborted = error instanceof RunAborted;
     const outcome = error instanceof BaselineFailed ? error.outcome : 'interrupted';
-    const reason = aborted
-      ? 'the run was stopped during the baseline'
-      : String(error instanceof Error ? error.message : error);
+    const failure = error instanceof BaselineFailed ? error.recorded : errorMessage(error);
+    const reason = aborted ? 'the run was stopped during the baseline' : failure;
     endUncounted(context, trial, { outcome, reason });
     throw error;
   }
@@ -116,12 +119,15 @@ async function requireTarget(context: RunContext, trial: TrialRow, commit: strin
 
 async function measureBaseline(context: RunContext, lab: Lab, trial: TrialRow): Promise<void> {
   const { store, revision, experiment } = context;
+  const runs: Measurement[] = [];
   const values: number[] = [];
   let last: Measurement | null = null;
   const { baselineRuns, kind } = experiment.settings.gate;
   let wanted = baselineRuns;
   while (values.length < wanted) {
     last = await measureUnmodified(context, lab, trial);
+    if (runs.length === 0) requireNumbers(context, last);
+    runs.push(last);
     values.push(last.metric ?? Number.NaN);
     const differ = values.some((value) => value !== values[0]);
     if (differ && (kind === 'auto' || kind === 'confirm')) wanted = Math.max(baselineRuns, noisyRuns(last));
@@ -129,6 +135,8 @@ async function measureBaseline(context: RunContext, lab: Lab, trial: TrialRow): 
   const noisy = values.some((value) => value !== values[0]);
   store.setFact(noiseKey(revision.number), { values, noisy });
   const metric = median(values);
+  warnOfLimits(context, trial);
+  const holdout = await baselineHoldout(context, lab, { trial, runs });
   if (experiment.settings.gate.probe) await probeTarget(context, lab, { trial, values });
   store.judge(trial.id, {
     outcome: 'measured',
@@ -138,9 +146,45 @@ async function measureBaseline(context: RunContext, lab: Lab, trial: TrialRow): 
     statistics: { values },
     metric,
     incumbentMetric: null,
+    holdout,
     feedback: last?.feedback ?? null,
     crashTail: null,
   });
+}
+
+/** A number that a check needs and the evaluator does not print is a slip of the operator's: found now, not at the first keep. */
+function requireNumbers(context: RunContext, run: Measurement): void {
+  const missing = missingNumber(context, run);
+  if (missing === null) return;
+  const others = Object.keys(run.secondary).join(', ');
+  const found =
+    others === '' ? 'it prints no number beside the metric' : `its other numbers are ${oneLine(others, 300)}`;
+  throw new BaselineFailed(
+    'metric_error',
+    `${missing}, which the output of the unmodified code does not have: ${found}`,
+    `let evaluate_cmd print that line, or mend the name in ${context.experiment.configPath}`,
+  );
+}
+
+/** The held-out value of the unmodified code; what is wrong with it stands in the error, and not in the row. */
+async function baselineHoldout(
+  context: RunContext,
+  lab: Lab,
+  { trial, runs }: { trial: TrialRow; runs: readonly Measurement[] },
+): Promise<number | null> {
+  const { holdout } = context.experiment.settings;
+  if (holdout === null) return null;
+  const found = await heldOutValue(context, lab, holdout, { trial, commit: trial.incumbentCommit, runs });
+  if (found.value !== null) {
+    warnOfNoise(context, runs);
+    return found.value;
+  }
+  throw new BaselineFailed(
+    'metric_error',
+    `the held-out number of the unmodified code could not be measured (${found.problem})`,
+    `mend [holdout] in ${context.experiment.configPath}; the output is in the newest log below ${context.state.trial(trial.id)}`,
+    { recorded: 'the held-out number of the unmodified code could not be measured' },
+  );
 }
 
 /** How many runs a noisy baseline takes: the gate's first estimate of the noise. */
@@ -179,10 +223,13 @@ async function measureUnmodified(context: RunContext, lab: Lab, trial: TrialRow)
 /** The unmodified code itself failed; the outcome goes into the row. */
 class BaselineFailed extends AppError {
   readonly outcome: Outcome;
+  /** The reason in the row, which proposers read. */
+  readonly recorded: string;
 
-  constructor(outcome: Outcome, message: string, hint: string) {
+  constructor(outcome: Outcome, message: string, hint: string, { recorded = message } = {}) {
     super('baseline', message, { hint });
     this.outcome = outcome;
+    this.recorded = recorded;
   }
 }
 

@@ -5,14 +5,34 @@ import type { StagedProposal } from '../git/types.js';
 import type { Nothing, Proposal } from '../propose/types.js';
 import type { Ruling, TrialRow } from '../store/rows.js';
 import { proposerState, RunAborted, type RunContext } from './context.js';
+import type { Intrusion } from './guard.js';
 import { proposeContext } from './propose-context.js';
+import { addNote } from './proposer-notes.js';
+import { listed, rulingOf } from './ruling.js';
 import { endUncounted } from './settle.js';
+import { overBudget, spendingOf } from './spending.js';
 
 /**
  * From the proposer's edits to a candidate commit. The intent (tree, parent, message, date) is on record before the
  * commit, so that a repeated commit is the same one.
  */
-export async function propose(context: RunContext, trial: TrialRow): Promise<Proposal | Nothing> {
+export interface Proposed {
+  readonly proposed: Proposal | Nothing;
+  /** What the proposer did beside the proposal. */
+  readonly intrusion: Intrusion | null;
+}
+
+/** What a person does in the same repository meanwhile is theirs to do; whoever else proposes is watched. */
+export async function propose(context: RunContext, trial: TrialRow): Promise<Proposed> {
+  if (context.proposer.waitsForPeople || context.proposer.name === 'manual') {
+    return { proposed: await proposeNow(context, trial), intrusion: null };
+  }
+  const window = { kind: 'proposal', trial, revision: context.revision } as const;
+  const { result, intrusion } = await context.guard.watch(window, () => proposeNow(context, trial));
+  return { proposed: result, intrusion };
+}
+
+async function proposeNow(context: RunContext, trial: TrialRow): Promise<Proposal | Nothing> {
   context.emit({ kind: 'proposing', number: context.store.nextTrialNumber() });
   const { proposer, stopSoon } = context;
   const signal = proposer.waitsForPeople ? AbortSignal.any([context.signal, stopSoon]) : context.signal;
@@ -29,10 +49,17 @@ export async function propose(context: RunContext, trial: TrialRow): Promise<Pro
 }
 
 /** A proposal without a candidate: what it left is saved as a patch, the workspace goes back to the incumbent. */
-export async function endWithoutCandidate(context: RunContext, trial: TrialRow, nothing: Nothing): Promise<TrialRow> {
+export async function endWithoutCandidate(
+  context: RunContext,
+  trial: TrialRow,
+  { nothing, intrusion }: { nothing: Nothing; intrusion: Intrusion | null },
+): Promise<TrialRow> {
   const patch = nothing.outcome === 'agent_error' ? await rescueAndReset(context, trial) : null;
   const notes = patch === null ? [] : [`its unfinished changes are saved in ${patch}`];
-  return endUncounted(context, trial, { outcome: nothing.outcome, reason: nothing.reason, notes });
+  const reason = intrusion === null ? nothing.reason : `${nothing.reason}; ${intrusion.reason}`;
+  const spending = spendingOf(nothing);
+  const excused = nothing.retryAt !== undefined;
+  return endUncounted(context, trial, { outcome: nothing.outcome, reason, notes, spending, excused });
 }
 
 /** Saves the difference of the workspace from the incumbent; returns the patch's path, or null when there is none. */
@@ -54,19 +81,27 @@ export interface Intended {
   readonly trial: TrialRow;
   readonly staged: StagedProposal;
   readonly proposal: Proposal;
+  readonly intrusion: Intrusion | null;
   readonly proposeMs: number;
 }
 
 export async function recordIntent(
   context: RunContext,
-  { trial, staged, proposal, proposeMs }: Intended,
+  { trial, staged, proposal, intrusion, proposeMs }: Intended,
 ): Promise<TrialRow> {
   const { store, repository, name, now } = context;
   const number = store.nextTrialNumber();
+  const spending = spendingOf(proposal);
+  const ruling = async (): Promise<Ruling | null> => {
+    if (intrusion !== null) return { outcome: 'tampered', reason: intrusion.reason };
+    const reason = overBudget(context.experiment.settings.limits, spending, store.spent());
+    return reason === null ? rulingOf(context, trial, staged) : { outcome: 'over_budget', reason };
+  };
   const description = oneLine(proposal.description, 200) || 'no description';
   const stat = await repository.diffStat(trial.incumbentCommit, staged.tree);
   // Untracked definitions and mirrors in a checkout are ours, nobody left them there.
   const strays = staged.strayFiles.filter((path) => !path.startsWith('.autoresearch/'));
+  if (proposal.note !== undefined) addNote(store, number, proposal.note);
   return store.intendCommit(trial.id, {
     number,
     tree: staged.tree,
@@ -74,7 +109,8 @@ export async function recordIntent(
     epochSeconds: Math.floor(now() / 1000),
     message: `experiment: ${description}\n\nAutoresearch-Experiment: ${name}\nAutoresearch-Trial: ${number}\n`,
     existingCommit: staged.existingCommit,
-    ruling: rulingOf(context, trial, staged),
+    spending,
+    ruling: await ruling(),
     description,
     changedPaths: staged.changed.map(({ path }) => path),
     insertions: stat.insertions,
@@ -83,34 +119,6 @@ export async function recordIntent(
     proposeMs,
     proposerState: proposerState(context.proposer),
   });
-}
-
-/** What is decided without measuring: out of scope, tampered with the measurement, or measured before. */
-function rulingOf(context: RunContext, trial: TrialRow, staged: StagedProposal): Ruling | null {
-  const ownConfig = `.autoresearch/${context.name}/config.cfg`;
-  const definitions = new Set([ownConfig, ...context.revision.files.map(({ path }) => path)]);
-  const touched = [...staged.changed.map(({ path }) => path), ...staged.outOfScope].filter((path) =>
-    definitions.has(path),
-  );
-  if (touched.length > 0) {
-    return { outcome: 'tampered', reason: `it changes ${listed(touched)}, which decides how it is measured` };
-  }
-  if (staged.outOfScope.length > 0) {
-    return { outcome: 'out_of_scope', reason: `it changes ${listed(staged.outOfScope)}, which is not in the target` };
-  }
-  if (trial.retryOf !== null) return null;
-  const twin = context.store.measuredTwin(staged.tree, context.revision.number);
-  if (!twin) return null;
-  const same = twin.number === null ? 'an earlier baseline' : `trial ${twin.number}`;
-  return { outcome: 'duplicate', reason: `the same files as ${same} (${twin.verdict}); \`retry\` measures them again` };
-}
-
-function listed(paths: readonly string[]): string {
-  const shown = paths
-    .slice(0, 3)
-    .map((path) => oneLine(path, 80))
-    .join(', ');
-  return paths.length > 3 ? `${shown} and ${paths.length - 3} more` : shown;
 }
 
 export async function commit(context: RunContext, trial: TrialRow): Promise<TrialRow> {

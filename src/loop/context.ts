@@ -11,6 +11,7 @@ import type { Scope, Workspace } from '../git/types.js';
 import type { Proposer } from '../propose/types.js';
 import type { ResultsMirror } from '../store/results-tsv.js';
 import type { Store } from '../store/store.js';
+import type { Guard } from './guard.js';
 import type { Session } from './session.js';
 import type { StateFolder } from './state-folder.js';
 
@@ -20,6 +21,8 @@ export interface Revision {
   readonly hash: string;
   readonly files: readonly DefinitionFile[];
   readonly evaluator: EvaluatorCommand;
+  /** Measures the held-out number, where it needs a command of its own. */
+  readonly holdoutEvaluator: EvaluatorCommand | null;
   readonly metric: string;
   readonly direction: Direction;
 }
@@ -35,6 +38,7 @@ export interface RunContext {
   readonly workspace: Workspace;
   readonly store: Store;
   readonly state: StateFolder;
+  readonly guard: Guard;
   readonly mirror: ResultsMirror;
   readonly proposer: Proposer;
   readonly session: Session;
@@ -44,6 +48,8 @@ export interface RunContext {
   readonly newMark: () => string;
   /** Aborted when the run must end now. */
   readonly signal: AbortSignal;
+  /** A person asked for a pause at the border of the trial. */
+  readonly isPaused: () => boolean;
   /** Aborted when the run is to end at the border of the trial. */
   readonly stopSoon: AbortSignal;
 }

@@ -9,8 +9,11 @@ import { AppError, errorMessage } from '../core/errors.js';
  * Another terminal talks to the runner: one JSON line there, one back, over a socket that only its owner can open. The
  * socket lives in a short path outside the repository, because socket paths are limited to about 100 bytes.
  */
+const COMMANDS = ['stop', 'stop_now', 'pause', 'resume'] as const;
+export type ControlCommand = (typeof COMMANDS)[number];
+
 export interface ControlRequest {
-  readonly command: 'stop' | 'stop_now';
+  readonly command: ControlCommand;
 }
 
 export interface ControlReply {
@@ -58,8 +61,8 @@ function parseRequest(line: string): ControlRequest | null {
   try {
     const message: unknown = JSON.parse(line);
     if (typeof message !== 'object' || message === null || !('command' in message)) return null;
-    const { command } = message;
-    return command === 'stop' || command === 'stop_now' ? { command } : null;
+    const command = COMMANDS.find((known) => known === message.command);
+    return command ? { command } : null;
   } catch {
     return null; // Not JSON: somebody else's words, answered as unknown.
   }

@@ -1,11 +1,14 @@
 import type { Measurement } from '../core/measurement.js';
 import { OUTCOME_RULES, type Outcome } from '../core/outcome.js';
+import { ItemTable } from '../gate/items.js';
+import type { Comparison, Evidence, ItemRow, Side } from '../gate/types.js';
 import type { TrialRow } from '../store/rows.js';
 import type { Judgement } from '../store/steps.js';
 import { rememberNoise } from './comparison.js';
 import type { RunContext } from './context.js';
-import { type Lab, SetupFailed } from './lab.js';
+import type { Lab } from './lab.js';
 import { countOutcome } from './session.js';
+import { SetupFailed } from './setup.js';
 
 /**
  * The measurements that a gate asks for, and whose fault a failed one is: a candidate is blamed only where the incumbent
@@ -20,12 +23,48 @@ export class EnvironmentBroken extends Error {
   }
 }
 
+/** Runs of one side in one trial are at most a few dozen: the seeds of two trials never meet. */
+const SEEDS_PER_TRIAL = 1000;
+
+/** What was measured for a trial so far, as the gate is shown it. */
+export class GatheredEvidence {
+  readonly #isPaired: boolean;
+  readonly #firstSeed: number;
+  readonly #table = new ItemTable();
+  readonly #values = { candidate: [] as number[], incumbent: [] as number[] };
+  readonly #rows = { candidate: [] as ItemRow[], incumbent: [] as ItemRow[] };
+
+  constructor(gate: string, comparison: Comparison) {
+    this.#isPaired = gate === 'paired';
+    this.#firstSeed = (comparison.sampling?.seed ?? 0) * SEEDS_PER_TRIAL;
+  }
+
+  /** Values, and under `paired` the items. */
+  get soFar(): Evidence {
+    return this.#isPaired ? { ...this.#values, items: this.#rows } : this.#values;
+  }
+
+  /** Under `paired` the n-th runs of both sides have the same seed; null = the experiment's. */
+  nextSeed(side: Side): number | null {
+    return this.#isPaired ? (this.#firstSeed + this.#values[side].length) % 2 ** 32 : null;
+  }
+
+  add(side: Side, measurement: Measurement): void {
+    this.#values[side].push(metricOf(measurement));
+    if (this.#isPaired) this.#rows[side].push(this.#table.row(measurement.items));
+  }
+}
+
 export type CandidateMeasurement = Measurement & { readonly setupTail?: string };
 
 /** A set-up that fails on the candidate is the candidate's crash, unless the canary says otherwise. */
-export async function measureCandidate(lab: Lab, trial: TrialRow, candidate: string): Promise<CandidateMeasurement> {
+export async function measureCandidate(
+  lab: Lab,
+  trial: TrialRow,
+  { commit: candidate, seed }: { readonly commit: string; readonly seed: number | null },
+): Promise<CandidateMeasurement> {
   try {
-    return await lab.measure({ trial, side: 'candidate', commit: candidate });
+    return await lab.measure({ trial, side: 'candidate', commit: candidate, seed });
   } catch (error) {
     if (!(error instanceof SetupFailed)) throw error;
     return {
@@ -36,26 +75,30 @@ export async function measureCandidate(lab: Lab, trial: TrialRow, candidate: str
   }
 }
 
-export async function measureIncumbent(context: RunContext, lab: Lab, trial: TrialRow): Promise<number> {
-  const reason = await canary(context, lab, trial);
-  if ('broken' in reason) throw new EnvironmentBroken(reason.broken);
-  return reason.metric;
+export async function measureIncumbent(
+  context: RunContext,
+  lab: Lab,
+  run: { readonly trial: TrialRow; readonly seed: number | null },
+): Promise<Measurement> {
+  const health = await canary(context, lab, run);
+  if ('broken' in health) throw new EnvironmentBroken(health.broken);
+  return health;
 }
 
 /** Measures the incumbent, once more when it fails: code that was measured before tells whether the machine is well. */
 async function canary(
   context: RunContext,
   lab: Lab,
-  trial: TrialRow,
-): Promise<{ metric: number } | { broken: string }> {
+  { trial, seed }: { readonly trial: TrialRow; readonly seed: number | null },
+): Promise<Measurement | { broken: string }> {
   let failure = '';
   for (let tries = 0; tries < 2; tries += 1) {
     try {
       const commit = trial.incumbentCommit;
-      const measurement = await lab.measure({ trial, side: 'incumbent', commit });
+      const measurement = await lab.measure({ trial, side: 'incumbent', commit, seed });
       if (measurement.outcome === 'measured') {
         rememberNoise(context, trial, metricOf(measurement));
-        return { metric: metricOf(measurement) };
+        return measurement;
       }
       failure = `${measurement.outcome.replaceAll('_', ' ')}: ${measurement.reason}`;
     } catch (error) {
@@ -78,10 +121,12 @@ export async function failedJudgement(
   const streak = countOutcome(context.session.counters, outcome, 'trial').crashStreak;
   const isSuspicious = found === 'not_started' || streak >= context.experiment.settings.limits.maxConsecutiveCrashes;
   if (OUTCOME_RULES[outcome].verdict === 'crash' && isSuspicious) {
-    const health = await canary(context, lab, trial);
+    const health = await canary(context, lab, { trial, seed: null });
     if ('broken' in health) throw new EnvironmentBroken(health.broken);
   }
-  const tail = measurement.setupTail ?? (outcome === 'skipped' ? null : await lab.tail(measurement.logPath));
+  const tail =
+    measurement.setupTail ??
+    (outcome === 'skipped' || outcome === 'tampered' ? null : await lab.tail(measurement.logPath));
   return { ...unmeasured(outcome, measurement.reason), feedback: measurement.feedback, crashTail: tail };
 }
 

@@ -1,17 +1,22 @@
 import { AppError } from '../core/errors.js';
+import type { Json } from '../core/json.js';
 import type { Measurement } from '../core/measurement.js';
+import type { GateStep } from '../gate/types.js';
 import type { TrialRow } from '../store/rows.js';
 import type { Judgement } from '../store/steps.js';
+import { failedCheck } from './checks.js';
 import { comparison, markNoisy } from './comparison.js';
 import { RunAborted, type RunContext } from './context.js';
+import { noteShift } from './epochs.js';
 import {
   EnvironmentBroken,
   failedJudgement,
+  GatheredEvidence,
   measureCandidate,
   measureIncumbent,
-  metricOf,
   unmeasured,
 } from './evidence.js';
+import { HOLDOUT_FAILED, judgeHoldout, printedValue } from './holdout.js';
 import type { Lab } from './lab.js';
 import { operatorsError } from './system-failure.js';
 
@@ -48,39 +53,74 @@ export async function judge(context: RunContext, lab: Lab, recorded: TrialRow): 
 
 async function measureAndJudge(context: RunContext, lab: Lab, trial: TrialRow): Promise<Judgement> {
   const candidate = candidateOf(trial);
-  const run = context.gate.open(comparison(context, trial));
+  const known = comparison(context, trial);
+  const run = context.gate.open(known);
   const candidates: Measurement[] = [];
-  const incumbents: number[] = [];
+  const evidence = new GatheredEvidence(context.gate.name, known);
   for (;;) {
-    const step = run.next({ candidate: candidates.map(metricOf), incumbent: incumbents });
+    const step = run.next(evidence.soFar);
     if (step.kind === 'verdict') {
-      const feedback = candidates.at(-1)?.feedback ?? null;
-      if (step.verdict === 'keep') {
-        const failed = await lab.check(trial, candidate);
-        if (failed) {
-          const reason = `the check "${failed.name}" failed (${failed.reason}) after ${step.reason}`;
-          return {
-            ...unmeasured('check_failed', reason),
-            statistics: step.statistics,
-            feedback,
-            crashTail: failed.tail,
-          };
-        }
-      }
-      const { verdict, reason, statistics, metric, incumbentMetric } = step;
-      return { outcome: 'measured', verdict, reason, statistics, metric, incumbentMetric, feedback, crashTail: null };
+      noteShift(context, trial, { known, fresh: evidence.soFar.incumbent });
+      return conclude(context, lab, { trial, commit: candidate, runs: candidates, step });
     }
     for (const side of step.sides) {
       if (side === 'incumbent') {
-        incumbents.push(await measureIncumbent(context, lab, trial));
+        evidence.add(side, await measureIncumbent(context, lab, { trial, seed: evidence.nextSeed(side) }));
         continue;
       }
-      const measurement = await measureCandidate(lab, trial, candidate);
+      const seed = evidence.nextSeed(side);
+      const measurement = await measureCandidate(lab, trial, { commit: candidate, seed });
       if (measurement.outcome !== 'measured') return failedJudgement(context, lab, { trial, measurement });
       candidates.push(measurement);
+      evidence.add(side, measurement);
       if (candidates.some((other) => other.metric !== measurement.metric)) markNoisy(context);
     }
   }
+}
+
+interface Concluded {
+  readonly trial: TrialRow;
+  readonly commit: string;
+  /** The candidate's measurements. */
+  readonly runs: readonly Measurement[];
+  readonly step: Extract<GateStep, { kind: 'verdict' }>;
+}
+
+/** The gate's verdict, and before a keep what else must hold: the checks, then the held-out metric. */
+async function conclude(context: RunContext, lab: Lab, { step, ...candidate }: Concluded): Promise<Judgement> {
+  const feedback = candidate.runs.at(-1)?.feedback ?? null;
+  let holdout = printedValue(context, candidate.runs);
+  let { statistics } = step;
+  if (step.verdict === 'keep') {
+    const failed = await failedCheck(context, lab, candidate);
+    if (failed) {
+      const reason = `${failed.reason} after ${step.reason}`;
+      return { ...unmeasured('check_failed', reason), statistics, holdout, feedback, crashTail: failed.tail };
+    }
+    const heldOut = await judgeHoldout(context, lab, candidate);
+    if (heldOut) {
+      holdout = heldOut.value;
+      statistics = withHoldout(statistics, heldOut.statistics);
+      if (!heldOut.passed) return { ...unmeasured('check_failed', HOLDOUT_FAILED), statistics, holdout, feedback };
+    }
+  }
+  const { verdict, reason, metric, incumbentMetric } = step;
+  return {
+    outcome: 'measured',
+    verdict,
+    reason,
+    statistics,
+    metric,
+    incumbentMetric,
+    holdout,
+    feedback,
+    crashTail: null,
+  };
+}
+
+function withHoldout(statistics: Json, holdout: Json): Json {
+  const isObject = typeof statistics === 'object' && statistics !== null && !Array.isArray(statistics);
+  return isObject ? { ...statistics, holdout } : { holdout };
 }
 
 function candidateOf(trial: TrialRow): string {

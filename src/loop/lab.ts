@@ -1,18 +1,23 @@
-import { createHash } from 'node:crypto';
-import { lstat, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { AppError, errnoOf, errorMessage } from '../core/errors.js';
+import { AppError } from '../core/errors.js';
 import type { MeasuredSide, Measurement } from '../core/measurement.js';
 import { oneLine, plainLines } from '../core/text.js';
-import { formatSeconds, MS_PER_MINUTE } from '../core/units.js';
+import { MS_PER_MINUTE } from '../core/units.js';
 import { EVALUATOR_GRACE_MS, evaluate, type RawMeasurement } from '../evaluate/command-evaluator.js';
 import { changedDefinitions, overlayDefinitions } from '../evaluate/definitions.js';
-import { baseEnvironment } from '../evaluate/environment.js';
+import { baseEnvironment, safeSearchPath } from '../evaluate/environment.js';
+import { withoutHeldOut } from '../evaluate/held-out.js';
 import { readTail } from '../process/capture.js';
 import { runCommand } from '../process/run-command.js';
-import type { CommandResult } from '../process/types.js';
 import type { TrialRow } from '../store/rows.js';
+import { failureOf, refuseSurvivors } from './command-end.js';
 import { RunAborted, type RunContext } from './context.js';
+import { type Intrusion, Tampered, type Window } from './guard.js';
+import { linkRunLog } from './run-log.js';
+import { measuringSandbox } from './sandbox.js';
+import { setUp } from './setup.js';
+import { takeTurn } from './turns.js';
 import { sleepUntil } from './wait.js';
 
 /**
@@ -23,6 +28,8 @@ export interface MeasureRequest {
   readonly trial: TrialRow;
   readonly side: MeasuredSide;
   readonly commit: string;
+  /** AUTORESEARCH_SEED of this run, where it is not the experiment's. */
+  readonly seed?: number | null;
 }
 
 export interface CheckFailure {
@@ -32,37 +39,36 @@ export interface CheckFailure {
   readonly tail: string;
 }
 
+/** `setup_cmd`, or a check. */
+interface ForeignCommand {
+  readonly kind: 'setup' | 'measurement';
+  readonly label: string;
+  readonly command: string;
+  readonly limitMs: number;
+}
+
 const TRY_LATER_MS = [30_000, 120_000, 600_000] as const;
-const SETUP_LIMIT_MINUTES = 60;
-const SETUP_INPUTS = [
-  'package.json',
-  'package-lock.json',
-  'npm-shrinkwrap.json',
-  'yarn.lock',
-  'pnpm-lock.yaml',
-  'requirements.txt',
-  'requirements-dev.txt',
-  'pyproject.toml',
-  'poetry.lock',
-  'uv.lock',
-  'setup.py',
-  'setup.cfg',
-  'Cargo.toml',
-  'Cargo.lock',
-  'go.mod',
-  'go.sum',
-  'Gemfile.lock',
-  'CMakeLists.txt',
-];
 const TAIL_BYTES = 4096;
 
 export class Lab {
   readonly #context: RunContext;
+  readonly #ambient: NodeJS.ProcessEnv;
   #warm = false;
   #commandNumber = 0;
+  /** What happened during the newest measurement that it must not be judged by. */
+  #intrusion: Intrusion | null = null;
 
   constructor(context: RunContext) {
     this.#context = context;
+    const { workspace, emit } = context;
+    // In a checkout such a folder is the operator's own choice (an activated .venv).
+    const open = workspace.kind === 'worktree' ? workspace.path : null;
+    const { path, removed } = safeSearchPath(process.env['PATH'] ?? '', open);
+    this.#ambient = { ...process.env, PATH: path };
+    if (removed.length === 0) return;
+    const entries = removed.map((entry) => (entry === '' ? '(empty)' : oneLine(entry))).join(', ');
+    const text = `left out of PATH for measurements, because a candidate could put programs there: ${entries}`;
+    emit({ kind: 'notice', level: 'warning', text });
   }
 
   /**
@@ -70,16 +76,36 @@ export class Lab {
    * @throws RunAborted when the run was told to end; AppError conflict when a process could not be ended.
    */
   async measure(request: MeasureRequest): Promise<Measurement> {
+    try {
+      return await this.#measure(request);
+    } catch (error) {
+      if (!(error instanceof Tampered)) throw error;
+      return {
+        ...{ id: 0, side: request.side, commit: request.commit, outcome: 'tampered', metric: null, secondary: {} },
+        ...{ reason: error.message, feedback: null, items: [], wallSeconds: 0, cpuSeconds: null },
+        ...{ peakMemoryBytes: null, exitCode: null, signal: null, logPath: '' },
+      };
+    }
+  }
+
+  async #measure(request: MeasureRequest): Promise<Measurement> {
     await this.#place(request.commit, request.trial);
     if (!this.#warm) {
       this.#warm = true;
       for (let run = 0; run < this.#context.experiment.settings.workspace.warmupRuns; run += 1) {
-        await this.#execute({ ...request, side: 'warmup' });
+        const warmup = await this.#execute({ ...request, side: 'warmup' });
+        if (warmup.outcome === 'tampered' && !this.#mayRepeat()) return warmup;
         await this.#place(request.commit, request.trial);
       }
     }
+    let repeats = 0;
     for (let tries = 0; ; tries += 1) {
       const measurement = await this.#execute(request);
+      if (measurement.outcome === 'tampered' && this.#mayRepeat() && repeats === 0) {
+        repeats += 1;
+        await this.#place(request.commit, request.trial);
+        continue;
+      }
       if (measurement.outcome !== 'try_later') return measurement;
       const waitMs = TRY_LATER_MS[Math.min(tries, TRY_LATER_MS.length - 1)] ?? 0;
       const untilMs = this.#context.now() + waitMs;
@@ -89,32 +115,56 @@ export class Lab {
     }
   }
 
-  /** Runs the configured checks on the candidate; null when all passed. */
+  #mayRepeat(): boolean {
+    return this.#intrusion?.mayRepeat ?? false;
+  }
+
+  /** Runs the commands among the checks on the candidate; null when all passed. @throws Tampered */
   async check(trial: TrialRow, commit: string): Promise<CheckFailure | null> {
     const { checks, limits } = this.#context.experiment.settings;
-    if (checks.length === 0) return null;
+    const commands = checks.filter((check) => check.kind === 'command');
+    if (commands.length === 0) return null;
     await this.#place(commit, trial);
-    const limitMs = limits.checkMinutes * MS_PER_MINUTE;
-    for (const { name, command } of checks) {
+    for (const { name, command, limitMinutes } of commands) {
+      const limitMs = (limitMinutes ?? limits.checkMinutes) * MS_PER_MINUTE;
       this.#announce(trial, 'check', limitMs);
-      const { result, logPath } = await this.#command(trial, { label: `check-${name}`, command, limitMs });
+      const spec = { kind: 'measurement', label: `check-${name}`, command, limitMs } as const;
+      const { result, logPath } = await this.#command(trial, spec);
       const reason = failureOf(result, limitMs);
       if (reason !== null) return { name, reason, tail: await this.tail(logPath) };
     }
     return null;
   }
 
-  /** The last lines of a log, printable. */
+  /** The last lines of a log, printable; without those that tell a held-out value, for proposers are given it. */
   async tail(logPath: string): Promise<string> {
-    return plainLines(await readTail(logPath, TAIL_BYTES)).trim();
+    const tail = await readTail(logPath, TAIL_BYTES);
+    // Up to three bytes of a cut character are left out.
+    const isCut = Buffer.byteLength(tail) > TAIL_BYTES - 4;
+    return this.#withoutHeldOut({ text: plainLines(tail), isCut }).trim();
+  }
+
+  #withoutHeldOut(excerpt: { text: string; isCut: boolean }): string {
+    const { holdout, metric } = this.#context.experiment.settings;
+    return withoutHeldOut(excerpt, holdout, metric);
   }
 
   async #place(commit: string, trial: TrialRow): Promise<void> {
+    await this.#context.workspace.materialise(commit);
+    await this.#layDefinitions();
+    const isSetUp = await setUp(this.#context, async ({ command, limitMs }) => {
+      this.#announce(trial, 'setup', limitMs);
+      const { result, logPath } = await this.#command(trial, { kind: 'setup', label: 'setup', command, limitMs });
+      const reason = failureOf(result, limitMs);
+      return reason === null ? null : { reason, tail: await this.tail(logPath) };
+    });
+    if (isSetUp) await this.#layDefinitions();
+  }
+
+  async #layDefinitions(): Promise<void> {
     const { workspace, revision, state, repository } = this.#context;
-    await workspace.materialise(commit);
     if (workspace.path === repository.root) await this.#requireDefinitions();
     else await overlayDefinitions(state.definitions(revision.number), revision.files, workspace.path);
-    await this.#setUp(trial);
   }
 
   /** In a checkout the definitions are the operator's own files: nothing is laid over, they must still be the same. */
@@ -128,34 +178,16 @@ export class Lab {
     });
   }
 
-  async #setUp(trial: TrialRow): Promise<void> {
-    const { experiment, workspace, state } = this.#context;
-    const { setupCmd, keep } = experiment.settings.workspace;
-    if (setupCmd === null) return;
-    const stamp = await this.#setupInputs(setupCmd);
-    // Without kept paths the cleaning takes away what the set-up made.
-    const survives = keep.length > 0 || workspace.kind === 'checkout';
-    if (survives && (await readFile(state.setupStamp, 'utf8').catch(() => '')) === stamp) return;
-    const limitMs = SETUP_LIMIT_MINUTES * MS_PER_MINUTE;
-    this.#announce(trial, 'setup', limitMs);
-    await rm(state.setupStamp, { force: true });
-    const { result, logPath } = await this.#command(trial, { label: 'setup', command: setupCmd, limitMs });
-    const reason = failureOf(result, limitMs);
-    if (reason !== null) throw new SetupFailed(reason, await this.tail(logPath));
-    await writeFile(state.setupStamp, stamp);
-  }
-
-  async #setupInputs(setupCmd: string): Promise<string> {
-    const { workspace } = this.#context;
-    const hash = createHash('sha256').update(`${workspace.path}\0${setupCmd}`);
-    for (const name of SETUP_INPUTS) {
-      const content = await readFile(join(workspace.path, name)).catch(() => null);
-      if (content) hash.update(`\0${name}\0${content.length}\0`).update(content);
+  async #execute(request: MeasureRequest): Promise<Measurement> {
+    const giveBack = await takeTurn(this.#context);
+    try {
+      return await this.#executeNow(request);
+    } finally {
+      giveBack();
     }
-    return hash.digest('hex');
   }
 
-  async #execute({ trial, side, commit }: MeasureRequest): Promise<Measurement> {
+  async #executeNow({ trial, side, commit, seed }: MeasureRequest): Promise<Measurement> {
     const { store, state, revision, workspace, experiment, signal, now } = this.#context;
     if (signal.aborted) throw new RunAborted();
     await mkdir(state.trial(trial.id), { recursive: true });
@@ -168,29 +200,58 @@ export class Lab {
       mark: trial.trace.mark,
       now: now(),
     });
-    await this.#linkRunLog(logPath);
-    this.#announce(trial, side, revision.evaluator.hardLimitMs);
+    if (side !== 'holdout') await linkRunLog(this.#context, logPath);
+    const evaluator = side === 'holdout' ? (revision.holdoutEvaluator ?? revision.evaluator) : revision.evaluator;
+    this.#announce(trial, side, evaluator.hardLimitMs);
     const request = {
       workspace: workspace.path,
       experiment: this.#context.name,
       trial: trial.number,
       commit,
-      seed: experiment.settings.proposer.seed,
+      seed: seed ?? experiment.settings.proposer.seed,
+      split: side === 'holdout' ? 'holdout' : '',
       logPath,
       outputFolder: state.measurementOutput(trial.id, id),
       definitionsFolder: state.definitions(revision.number),
+      ambient: this.#ambient,
       programsFolder: state.programs,
       mark: trial.trace.mark,
+      sandbox: await measuringSandbox(this.#context, state.measurementOutput(trial.id, id)),
       onStart: (identity: Parameters<typeof store.recordMeasurementProcess>[1]) =>
         store.recordMeasurementProcess(id, identity),
     };
-    const raw = await evaluate(revision.evaluator, request, signal);
-    refuseSurvivors(raw);
-    if (raw.outcome === 'interrupted') throw new RunAborted();
-    const measurement: Measurement = { id, side, commit, ...(await this.#unlessEdited(raw, commit)) };
+    const raw = await this.#watched({ kind: 'measurement', trial, revision }, async () => {
+      const done = this.#forProposers(await evaluate(evaluator, request, signal));
+      refuseSurvivors(done);
+      if (done.outcome === 'interrupted') throw new RunAborted();
+      return done;
+    });
+    const reading = this.#unlessTampered(await this.#unlessEdited(raw, commit));
+    const measurement: Measurement = { id, side, commit, ...reading };
     store.finishMeasurement(measurement, raw);
     this.#context.emit({ kind: 'measured', side, metric: measurement.metric, wallSeconds: measurement.wallSeconds });
     return measurement;
+  }
+
+  /** @throws AppError conflict when something of the user's was lost and no candidate is there to answer for it. */
+  async #watched<T>(window: Window, work: () => Promise<T>): Promise<T> {
+    const { guard } = this.#context;
+    const { result, intrusion } = await guard.watch(window, work);
+    this.#intrusion = intrusion;
+    if (guard.conflict !== null && window.trial.kind !== 'trial') throw guard.conflict;
+    return result;
+  }
+
+  #unlessTampered(raw: RawMeasurement): RawMeasurement {
+    if (this.#intrusion === null) return raw;
+    return { ...raw, outcome: 'tampered', metric: null, items: [], feedback: null, reason: this.#intrusion.reason };
+  }
+
+  /** What an evaluator leaves for the next proposal must not tell what is held out. */
+  #forProposers(raw: RawMeasurement): RawMeasurement {
+    if (raw.feedback === null) return raw;
+    const feedback = this.#withoutHeldOut({ text: raw.feedback, isCut: false }).trim();
+    return { ...raw, feedback: feedback === '' ? null : feedback };
   }
 
   /** In a checkout a person may edit while we measure: such a number belongs to no commit. */
@@ -203,7 +264,17 @@ export class Lab {
     return { ...raw, outcome: 'skipped', metric: null, items: [], reason };
   }
 
-  async #command(trial: TrialRow, spec: { label: string; command: string; limitMs: number }) {
+  /** @throws Tampered when it changed what it must leave alone, and again when it was repeated. */
+  async #command(trial: TrialRow, spec: ForeignCommand) {
+    const window = { kind: spec.kind, trial, revision: this.#context.revision };
+    for (let tries = 0; ; tries += 1) {
+      const done = await this.#watched(window, () => this.#runCommand(trial, spec));
+      if (this.#intrusion === null) return done;
+      if (!this.#mayRepeat() || tries > 0) throw new Tampered(this.#intrusion.reason);
+    }
+  }
+
+  async #runCommand(trial: TrialRow, spec: ForeignCommand) {
     const { state, workspace, name, signal, revision } = this.#context;
     const folder = state.trial(trial.id);
     await mkdir(folder, { recursive: true });
@@ -214,7 +285,7 @@ export class Lab {
         command: spec.command,
         cwd: workspace.path,
         env: {
-          ...baseEnvironment(process.env, state.programs),
+          ...baseEnvironment(this.#ambient, state.programs),
           AUTORESEARCH_EXPERIMENT: name,
           AUTORESEARCH_DEFINITIONS_DIR: state.definitions(revision.number),
         },
@@ -222,6 +293,7 @@ export class Lab {
         hardLimitMs: spec.limitMs,
         graceMs: EVALUATOR_GRACE_MS,
         mark: trial.trace.mark,
+        sandbox: await measuringSandbox(this.#context, null),
       },
       signal,
     );
@@ -234,61 +306,4 @@ export class Lab {
     const side = what === 'warmup' ? 'warm-up' : what;
     this.#context.emit({ kind: 'measuring', number: trial.number, side, description: trial.description, limitMs });
   }
-
-  /** run.log beside the config always shows the newest measurement. A mirror for people: its failure stops nothing. */
-  async #linkRunLog(logPath: string): Promise<void> {
-    const { runLogPath } = this.#context.experiment;
-    try {
-      const found = await lstat(runLogPath).catch(() => null);
-      if (found && !found.isSymbolicLink()) await rename(runLogPath, `${runLogPath}.${found.mtime.getTime()}.bak`);
-      const temporary = `${runLogPath}.new`;
-      await rm(temporary, { force: true });
-      await symlink(logPath, temporary);
-      await rename(temporary, runLogPath);
-    } catch (error) {
-      if (errnoOf(error) === undefined) throw error;
-      this.#context.emit({
-        kind: 'notice',
-        level: 'warning',
-        text: `run.log cannot be linked: ${errorMessage(error)}`,
-      });
-    }
-  }
-}
-
-/** The set-up command failed on this commit; whose fault that is, the trial finds out. */
-export class SetupFailed extends Error {
-  readonly tail: string;
-
-  constructor(reason: string, tail: string) {
-    super(`setup_cmd failed: ${reason}`);
-    this.name = 'SetupFailed';
-    this.tail = tail;
-  }
-}
-
-function failureOf(result: CommandResult, limitMs: number): string | null {
-  switch (result.end) {
-    case 'exited':
-      if (result.signal !== null) return `ended by signal ${result.signal}`;
-      return result.exitCode === 0 ? null : `exit code ${result.exitCode}`;
-    case 'failed_to_start':
-      return oneLine(result.problem);
-    case 'timed_out':
-    case 'idle':
-    case 'aborted':
-      return `ended after its limit of ${formatSeconds(limitMs / 1000)}`;
-  }
-}
-
-function refuseSurvivors({ survivors }: Pick<CommandResult, 'survivors'>): void {
-  if (survivors.length === 0) return;
-  const pids = survivors.map(({ pid }) => pid).join(' ');
-  throw new AppError(
-    'conflict',
-    `processes of a measurement could not be ended (pid ${pids}): further numbers would be tainted`,
-    {
-      hint: `end them yourself (kill -9 ${pids}), then run again`,
-    },
-  );
 }

@@ -2,8 +2,11 @@ import { loadExperiment } from '../config/experiment.js';
 import { AppError, type ErrorCode, errorMessage } from '../core/errors.js';
 import { GATES } from '../gate/index.js';
 import { runBaseline } from './baseline.js';
+import { waitAtBorder } from './border.js';
 import { RunAborted, type RunContext } from './context.js';
+import { requireFreeSpace } from './disk.js';
 import { EnvironmentBroken } from './evidence.js';
+import { chooseAtEnd } from './final-choice.js';
 import { Lab } from './lab.js';
 import { recover } from './recover.js';
 import { openRevision } from './revision.js';
@@ -31,19 +34,27 @@ export async function runLoop(context: RunContext, options: LoopOptions): Promis
   const lab = new Lab(context);
   try {
     await recover(context, lab);
+    if (context.guard.conflict) throw context.guard.conflict;
     mirrorAtStart(context);
+    let retryAt: number | null = null;
     for (let round = 0; ; round += 1) {
       await refreshDefinitions(context, round === 0);
       const incumbent = await ensureBaseline(context, lab);
       const stop = stopNow(context, options, round);
       if (stop) {
         await verifyAtEnd(context, lab, stop.reason);
+        await chooseAtEnd(context, lab, stop.reason);
         return stop;
       }
       if (context.signal.aborted) throw new RunAborted();
-      const { trial, exhausted } = await runTrial(context, lab, { incumbent, retryOf: options.retryOf });
+      requireFreeSpace(context);
+      if (!options.single && (await waitAtBorder(context, retryAt))) continue;
+      const { trial, exhausted, ...result } = await runTrial(context, lab, { incumbent, retryOf: options.retryOf });
+      if (context.guard.conflict) throw context.guard.conflict;
+      retryAt = result.retryAt;
       if (exhausted) {
         await verifyAtEnd(context, lab, 'proposer_finished');
+        await chooseAtEnd(context, lab, 'proposer_finished');
         return { reason: 'proposer_finished', detail: trial.reason };
       }
       await verifyAfterKeeps(context, lab);
@@ -73,6 +84,7 @@ function stopNow(context: RunContext, options: LoopOptions, round: number): Stop
   if (cause) return { reason: cause, detail: 'it was asked to stop after the trial' };
   const totals = context.store.totals();
   const { limits } = context.experiment.settings;
+  const { maxCostUsd, maxTokens, maxCostPerTrialUsd } = limits;
   const { maxTrials, maxHours, patience, targetValue, maxConsecutiveCrashes, maxIdleProposals } = limits;
   return stopBecause({
     counters: context.session.counters,
@@ -82,7 +94,9 @@ function stopNow(context: RunContext, options: LoopOptions, round: number): Stop
     metric: context.revision.metric,
     direction: context.revision.direction,
     incumbentMetric: totals.incumbentMetric,
+    spent: context.store.spent(),
     limits: {
+      ...{ maxCostUsd, maxTokens, maxCostPerTrialUsd },
       maxExperiments: options.maxExperiments,
       ...{ maxTrials, maxHours, patience, targetValue, maxConsecutiveCrashes, maxIdleProposals },
     },

@@ -13,6 +13,7 @@ import type { Proposer } from '../propose/types.js';
 import { linesToImport, ResultsMirror } from '../store/results-tsv.js';
 import { PROPOSER_STATE, type Store } from '../store/store.js';
 import { type RunContext, scopeOf } from './context.js';
+import { Guard } from './guard.js';
 import { createProposer, proposerKind, type RunMode } from './proposers.js';
 import { openRevision } from './revision.js';
 import { Session } from './session.js';
@@ -43,7 +44,9 @@ export async function openContext(
   if (store.fact('imported') === undefined) importHistory(experiment, store, emit);
   const workspace = await openWorkspace({ ...request, experiment }, refs);
   const now = Date.now();
+  const last = store.newestSession();
   const session = openSession(request.mode, store, now);
+  if (request.mode !== 'study' && last !== null && last.stopReason === null) emit({ kind: 'restarted' });
   const proposer = await createProposer({ ...request, experiment, workspace, store });
   restoreProposer(proposer, store);
   return {
@@ -56,6 +59,7 @@ export async function openContext(
     workspace,
     store,
     state,
+    guard: new Guard({ repository, refs, workspace, store, state, emit, lasting: lastingPaths(experiment) }),
     mirror: new ResultsMirror(experiment.resultsPath),
     proposer,
     session,
@@ -64,7 +68,13 @@ export async function openContext(
     newMark: () => `AUTORESEARCH_MARK_${randomUUID().replaceAll('-', '')}`,
     signal: request.stop.signal,
     stopSoon: request.stop.soon,
+    isPaused: () => request.stop.isPaused,
   };
+}
+
+/** What one measurement leaves to the next. */
+function lastingPaths({ settings }: Experiment): readonly string[] {
+  return [...settings.workspace.link, ...settings.workspace.keep];
 }
 
 /** A study (verification on demand, audit, rehearsal) is no run: the session of the last one is neither ended nor prolonged. */

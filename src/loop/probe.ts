@@ -2,7 +2,8 @@ import { AppError } from '../core/errors.js';
 import { globPathspec } from '../git/staging.js';
 import type { TrialRow } from '../store/rows.js';
 import type { RunContext } from './context.js';
-import { type Lab, SetupFailed } from './lab.js';
+import type { Lab } from './lab.js';
+import { SetupFailed } from './setup.js';
 
 /** The sabotage probe: an evaluator that does not read the target measures something else. */
 const SABOTAGE = '\u0001}])>;"\'`autoresearch broke this file on purpose, for one measurement\n';

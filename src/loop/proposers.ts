@@ -52,15 +52,15 @@ export async function createProposer(request: ProposerRequest): Promise<Proposer
     case 'watch':
       return new WatchProposer(human);
     case 'agent': {
-      const { preset, command, model, timeoutMinutes, idleMinutes } = experiment.settings.agent;
+      const { preset, timeoutMinutes, idleMinutes, ...agent } = experiment.settings.agent;
       if (preset === null) {
         throw new AppError('config', 'kind = agent under [proposer] needs to know which agent', {
-          hint: `add to ${experiment.configPath}: [agent] and below it preset = claude, codex or gemini, or command = <your own>`,
+          hint: `add to ${experiment.configPath}: [agent] and below it preset = claude, codex, gemini, opencode, pi or aider, or command = <your own>`,
         });
       }
       const limits = { timeoutMs: timeoutMinutes * MS_PER_MINUTE, idleMs: idleMinutes * MS_PER_MINUTE };
       const { AgentProposer } = await import('../propose/agent.js');
-      return new AgentProposer({ preset, command, model, ...limits });
+      return new AgentProposer({ ...agent, preset, ...limits });
     }
   }
 }

@@ -24,6 +24,8 @@ export interface RunRequest {
   readonly rebaseOnto: string | null;
   readonly emit: EventSink;
   readonly stop: StopSwitch;
+  /** The lock is held and everything is open: the work begins. */
+  readonly onReady?: (() => Promise<void>) | undefined;
 }
 
 export interface RunResult {

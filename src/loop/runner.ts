@@ -1,11 +1,13 @@
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import type { Server } from 'node:net';
 import type { EventSink, RunEvent } from '../core/events.js';
 import { RunnerLock } from '../store/lock.js';
 import { Store } from '../store/store.js';
 import type { RunContext } from './context.js';
-import { listen, socketPath } from './control.js';
+import { type ControlCommand, type ControlReply, listen, socketPath } from './control.js';
 import { type ContextRequest, openContext } from './open-context.js';
 import { outliveOrphans } from './orphans.js';
+import { removeSandboxes } from './sandbox.js';
 import { installOwnProgram, openDaemonLog, startHeartbeat } from './signs-of-life.js';
 import { StateFolder } from './state-folder.js';
 import { operatorsError } from './system-failure.js';
@@ -15,6 +17,8 @@ import { operatorsError } from './system-failure.js';
  * that ended. Runs, audits and rehearsals all come through here.
  */
 export interface RunnerRequest extends ContextRequest {
+  /** The lock is held and everything is open: the work begins. */
+  readonly onReady?: (() => Promise<void>) | undefined;
   /** Added to the daemon's log when the work is done. */
   readonly onEnd?: (log: (entry: object) => void) => void;
 }
@@ -37,38 +41,58 @@ async function workLocked<T>(request: RunnerRequest, work: (context: RunContext)
   let heartbeat: NodeJS.Timeout | null = null;
   try {
     store = Store.create(state.store);
+    takeOverPause(request, { store, pauseMark: state.pauseMark });
     const log = openDaemonLog(state.daemonLog, request.emit);
     const emit: EventSink = (event: RunEvent) => {
-      log.info(event);
+      log.write(event);
       request.emit(event);
     };
     heartbeat = startHeartbeat(state.heartbeat);
     installOwnProgram(state.programs);
     const path = socketPath(state.path);
-    server = await listen(path, ({ command }) => stopOnDemand(request, command));
+    server = await listen(path, ({ command }) => obey(request, command, state.pauseMark));
     lock.announceSocket(path);
     await outliveOrphans(state.path);
-    const result = await work(await openContext({ ...request, emit }, { store, state }));
-    request.onEnd?.((entry) => log.info(entry));
+    const context = await openContext({ ...request, emit }, { store, state });
+    await request.onReady?.();
+    const result = await work(context);
+    request.onEnd?.((entry) => log.write(entry));
     return result;
   } finally {
     if (heartbeat) clearInterval(heartbeat);
     server?.close();
     store?.close();
+    await removeSandboxes(state);
     lock.release();
   }
 }
 
-function stopOnDemand({ stop, experiment }: RunnerRequest, command: 'stop' | 'stop_now') {
-  if (command === 'stop_now') {
-    stop.now('stopped');
-    return { ok: true, text: 'ending now: the open trial is resumed by the next run' };
-  }
-  stop.afterTrial('stopped');
+function obey({ stop, experiment }: RunnerRequest, command: ControlCommand, pauseMark: string): ControlReply {
   const { timeoutMinutes } = experiment.settings.agent;
-  const { hardLimitMinutes } = experiment.settings;
-  return {
-    ok: true,
-    text: `stopping after the trial that is under way (a proposal may take ${timeoutMinutes} min, a measurement ${hardLimitMinutes} min; \`stop --now\` does not wait)`,
-  };
+  const wait = `a proposal may take ${timeoutMinutes} min, a measurement ${experiment.settings.hardLimitMinutes} min`;
+  switch (command) {
+    case 'stop_now':
+      stop.now('stopped');
+      return { ok: true, text: 'ending now: the open trial is resumed by the next run' };
+    case 'stop':
+      stop.afterTrial('stopped');
+      return { ok: true, text: `stopping after the trial that is under way (${wait}; \`stop --now\` does not wait)` };
+    case 'pause':
+      stop.pause();
+      writeFileSync(pauseMark, '');
+      return { ok: true, text: `pausing after the trial that is under way (${wait}); \`resume\` goes on` };
+    case 'resume':
+      stop.resume();
+      rmSync(pauseMark, { force: true });
+      return { ok: true, text: 'going on' };
+  }
+}
+
+/** A pause outlives a crash and a restart of the service; whoever starts a new run wants it to run. */
+function takeOverPause({ stop }: RunnerRequest, { store, pauseMark }: { store: Store; pauseMark: string }): void {
+  const last = store.newestSession();
+  const isContinued = last !== null && (last.stopReason === null || last.stopReason === 'terminated');
+  if (!existsSync(pauseMark)) return;
+  if (isContinued) stop.pause();
+  else rmSync(pauseMark, { force: true });
 }

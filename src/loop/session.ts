@@ -28,6 +28,7 @@ export class Session {
   readonly #earlierMs: number;
   readonly #startedAt: number;
   readonly #counts: boolean;
+  #waitedMs = 0;
 
   constructor(row: SessionRow, { now, counts }: { now: number; counts: boolean }) {
     this.counters = { id: row.id, crashStreak: row.crashStreak, idleStreak: row.idleStreak, trials: row.trials };
@@ -37,7 +38,12 @@ export class Session {
   }
 
   activeMs(now: number): number {
-    return this.#earlierMs + (this.#counts ? Math.max(0, now - this.#startedAt) : 0);
+    return this.#earlierMs + (this.#counts ? Math.max(0, now - this.#startedAt - this.#waitedMs) : 0);
+  }
+
+  /** Time spent waiting between trials is nobody's budget. */
+  discount(ms: number): void {
+    this.#waitedMs += Math.max(0, ms);
   }
 
   settlement(now: number): Settlement['session'] {

@@ -3,7 +3,7 @@ import { errnoOf, errorMessage } from '../core/errors.js';
 import type { Outcome } from '../core/outcome.js';
 import type { SettledTrial } from '../propose/types.js';
 import { resultsLine } from '../store/results-tsv.js';
-import type { TrialRow } from '../store/rows.js';
+import type { SpendingRow, TrialRow } from '../store/rows.js';
 import { proposerState, type RunContext } from './context.js';
 import { countOutcome } from './session.js';
 
@@ -41,18 +41,24 @@ export async function settle(context: RunContext, trial: TrialRow): Promise<Tria
   return settled;
 }
 
-export function endUncounted(
-  context: RunContext,
-  trial: TrialRow,
-  ending: { outcome: Outcome; reason: string; notes?: readonly string[] },
-): TrialRow {
+interface Ending {
+  readonly outcome: Outcome;
+  readonly reason: string;
+  readonly notes?: readonly string[];
+  readonly spending?: SpendingRow | null;
+  /** Nobody's fault (a rate limit): no streak is told of it. */
+  readonly excused?: boolean;
+}
+
+export function endUncounted(context: RunContext, trial: TrialRow, ending: Ending): TrialRow {
   const { session, store, now } = context;
-  session.counters = countOutcome(session.counters, ending.outcome, trial.kind);
+  if (!ending.excused) session.counters = countOutcome(session.counters, ending.outcome, trial.kind);
   const settled = store.endUncounted(trial.id, {
     outcome: ending.outcome,
     reason: ending.reason,
     description: '',
     notes: ending.notes ?? [],
+    spending: ending.spending ?? null,
     session: session.settlement(now()),
     proposerState: undefined,
     now: now(),
@@ -99,9 +105,16 @@ export function rebuildMirror({ mirror, store, now, emit }: RunContext): void {
   }
 }
 
-/** Logs of old trials go, one per new trial; what was kept stays. */
-async function prune({ store, state, experiment }: RunContext, newest: TrialRow): Promise<void> {
-  const old = newest.id - experiment.settings.retention.logTrials;
-  if (old < 1 || store.trialById(old)?.verdict === 'keep') return;
-  await rm(state.trial(old), { recursive: true, force: true });
+/** Refs are let go of in batches: each costs two git commands. */
+const FORGET_EVERY = 200;
+
+/** Logs and commits of old trials go; what was kept stays, and so does every row. */
+async function prune({ store, state, refs, experiment }: RunContext, newest: TrialRow): Promise<void> {
+  const { logTrials, refTrials } = experiment.settings.retention;
+  const old = newest.id - logTrials;
+  if (old >= 1 && store.trialById(old)?.verdict !== 'keep') {
+    await rm(state.trial(old), { recursive: true, force: true });
+  }
+  const upTo = (newest.number ?? 0) - refTrials;
+  if (upTo > 0 && (newest.number ?? 0) % FORGET_EVERY === 0) await refs.forgetTrials(upTo, store.keptNumbers());
 }

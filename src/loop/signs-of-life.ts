@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { destination, type Logger, pino } from 'pino';
+import { destination, pino } from 'pino';
 import { errorMessage } from '../core/errors.js';
 import type { EventSink } from '../core/events.js';
 
@@ -35,9 +35,14 @@ export function startHeartbeat(path: string): NodeJS.Timeout {
   return timer;
 }
 
+export interface DaemonLog {
+  /** One line; after a settled trial a log that has grown large makes room for a new one. */
+  write(entry: object): void;
+}
+
 /** JSON lines, written synchronously: the last line survives a kill. A record for people: its failure stops nothing. */
-export function openDaemonLog(path: string, emit: EventSink): Logger {
-  if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > LARGEST_DAEMON_LOG_BYTES) renameSync(path, `${path}.1`);
+export function openDaemonLog(path: string, emit: EventSink): DaemonLog {
+  if (isLarge(path)) renameSync(path, `${path}.1`);
   const file = destination({ dest: path, sync: true });
   let isBehind = false;
   file.on('error', (error: unknown) => {
@@ -45,5 +50,17 @@ export function openDaemonLog(path: string, emit: EventSink): Logger {
     isBehind = true;
     emit({ kind: 'notice', level: 'warning', text: `${path} cannot be written: ${errorMessage(error)}` });
   });
-  return pino({ base: { pid: process.pid } }, file);
+  const logger = pino({ base: { pid: process.pid } }, file);
+  return {
+    write: (entry) => {
+      logger.info(entry);
+      if (!('kind' in entry) || entry.kind !== 'settled' || !isLarge(path)) return;
+      renameSync(path, `${path}.1`);
+      file.reopen();
+    },
+  };
+}
+
+function isLarge(path: string): boolean {
+  return (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > LARGEST_DAEMON_LOG_BYTES;
 }

@@ -6,8 +6,10 @@ import type { ExperimentName } from '../core/names.js';
  */
 export class StateFolder {
   readonly path: string;
+  readonly commonDir: string;
 
   constructor(commonDir: string, { domain, name }: ExperimentName) {
+    this.commonDir = commonDir;
     this.path = join(commonDir, 'autoresearch', domain, name);
   }
 
@@ -19,6 +21,16 @@ export class StateFolder {
     return join(this.path, 'heartbeat');
   }
 
+  /** There while a person wants the loop to wait. */
+  get pauseMark(): string {
+    return join(this.path, 'paused');
+  }
+
+  /** What is known of the service that runs this experiment. */
+  get service(): string {
+    return join(this.path, 'service.json');
+  }
+
   get daemonLog(): string {
     return join(this.path, 'daemon.log');
   }
@@ -26,6 +38,11 @@ export class StateFolder {
   /** Holds `autoresearch` itself for evaluate_cmd, whatever the PATH of a service or of npx is. */
   get programs(): string {
     return join(this.path, 'bin');
+  }
+
+  /** Temporary files of the sandboxed command that runs. */
+  get sandboxes(): string {
+    return join(this.path, 'sandboxes');
   }
 
   /** The stamp of the set-up command's inputs that the workspace was last set up for. */

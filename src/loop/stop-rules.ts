@@ -1,7 +1,9 @@
 import { EXIT_CODES, type ExitName } from '../core/errors.js';
 import { type Direction, isBetter } from '../core/metric.js';
 import { formatMetric } from '../core/units.js';
+import type { SpentRow } from '../store/rows.js';
 import type { SessionCounters } from './session.js';
+import { type MoneyLimits, stopForMoney } from './spending.js';
 
 /** Why a run ended: typed, because scripts, service units and people all act on it. */
 const STOP_REASONS = {
@@ -12,6 +14,9 @@ const STOP_REASONS = {
   target_reached: 'done',
   patience: 'done',
   proposer_finished: 'done',
+  max_cost: 'done',
+  max_tokens: 'done',
+  cost_unknown: 'config',
   stopped: 'done',
   proposer_gave_up: 'proposer',
   crash_streak: 'crash_streak',
@@ -27,6 +32,10 @@ const STOP_REASONS = {
 } as const satisfies Readonly<Record<string, ExitName>>;
 
 export type StopReason = keyof typeof STOP_REASONS;
+
+export function isStopReason(text: string): text is StopReason {
+  return Object.hasOwn(STOP_REASONS, text);
+}
 
 export interface Stop {
   readonly reason: StopReason;
@@ -49,7 +58,8 @@ export interface StopInput {
   readonly metric: string;
   readonly direction: Direction;
   readonly incumbentMetric: number | null;
-  readonly limits: {
+  readonly spent: SpentRow;
+  readonly limits: MoneyLimits & {
     readonly maxExperiments: number | null;
     readonly maxTrials: number | null;
     readonly maxHours: number | null;
@@ -91,6 +101,8 @@ export function stopBecause({ counters, limits, ...state }: StopInput): Stop | n
   if (limits.maxHours !== null && state.activeMs >= limits.maxHours * 3_600_000) {
     return { reason: 'max_hours', detail: `the session has run for max_hours = ${limits.maxHours}` };
   }
+  const money = stopForMoney(limits, state.spent);
+  if (money !== null) return money;
   if (limits.patience !== null && state.sinceKeep >= limits.patience) {
     return {
       reason: 'patience',

@@ -12,6 +12,7 @@ export class StopSwitch {
   readonly #now = new AbortController();
   readonly #soon = new AbortController();
   #cause: StopCause | null = null;
+  #isPaused = false;
 
   get signal(): AbortSignal {
     return this.#now.signal;
@@ -25,6 +26,19 @@ export class StopSwitch {
   /** Not null when the run is to end, at the latest at the border of the trial. */
   get cause(): StopCause | null {
     return this.#cause;
+  }
+
+  /** Between two trials nothing begins while this holds. */
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    this.#isPaused = false;
   }
 
   afterTrial(cause: StopCause): void {

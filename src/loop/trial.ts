@@ -1,7 +1,10 @@
 import { AppError } from '../core/errors.js';
 import type { TrialRow } from '../store/rows.js';
+import type { Judgement } from '../store/steps.js';
 import { commit, endWithoutCandidate, propose, recordIntent } from './candidate.js';
 import { type RunContext, scopeOf } from './context.js';
+import { unmeasured } from './evidence.js';
+import { Tampered } from './guard.js';
 import { judge } from './judge.js';
 import type { Lab } from './lab.js';
 import { REBASED_ONTO } from './revision.js';
@@ -15,6 +18,8 @@ export interface TrialResult {
   readonly trial: TrialRow;
   /** The proposer said that it has nothing left. */
   readonly exhausted: boolean;
+  /** A rate limit ends then, ms since 1970; until then nothing more is to be asked. */
+  readonly retryAt: number | null;
 }
 
 export interface TrialOrder {
@@ -41,29 +46,26 @@ export async function runTrial(
   });
   await context.workspace.prepare(incumbent);
   const startedAt = context.now();
-  const proposed = await propose(context, trial);
+  const { proposed, intrusion } = await propose(context, trial);
   if (proposed.kind === 'nothing') {
-    const settled = await endWithoutCandidate(context, trial, proposed);
-    return { trial: settled, exhausted: proposed.final };
+    const settled = await endWithoutCandidate(context, trial, { nothing: proposed, intrusion });
+    return { trial: settled, exhausted: proposed.final, retryAt: proposed.retryAt ?? null };
   }
   const staged = await context.workspace.inspect(incumbent, scopeOf(context.experiment));
   if (staged === null) {
-    const reason = 'the proposal left every file of the target as it was';
-    const settled = await endWithoutCandidate(context, trial, {
-      kind: 'nothing',
-      outcome: 'no_change',
-      reason,
-      final: false,
-    });
-    return { trial: settled, exhausted: false };
+    const reason = proposed.unchangedReason ?? 'the proposal left every file of the target as it was';
+    const nothing = { ...proposed, kind: 'nothing', outcome: 'no_change', reason, final: false } as const;
+    const settled = await endWithoutCandidate(context, trial, { nothing, intrusion });
+    return { trial: settled, exhausted: false, retryAt: null };
   }
   const intended = await recordIntent(context, {
     trial,
     staged,
     proposal: proposed,
+    intrusion,
     proposeMs: context.now() - startedAt,
   });
-  return { trial: await finishTrial(context, lab, intended), exhausted: false };
+  return { trial: await finishTrial(context, lab, intended), exhausted: false, retryAt: null };
 }
 
 /** @throws AppError conflict when the ref is gone, or is not where the last keep (or a rebase after it) left it. */
@@ -93,7 +95,7 @@ export async function finishTrial(context: RunContext, lab: Lab, started: TrialR
         trial = await commit(context, trial);
         break;
       case 'measuring':
-        trial = context.store.judge(trial.id, await judge(context, lab, trial));
+        trial = context.store.judge(trial.id, await judgeUntampered(context, lab, trial));
         break;
       case 'judged':
         trial = await settle(context, trial);
@@ -103,4 +105,14 @@ export async function finishTrial(context: RunContext, lab: Lab, started: TrialR
     }
   }
   return trial;
+}
+
+/** A check that changes what candidates are judged by says nothing of the candidate but this. */
+async function judgeUntampered(context: RunContext, lab: Lab, trial: TrialRow): Promise<Judgement> {
+  try {
+    return await judge(context, lab, trial);
+  } catch (error) {
+    if (!(error instanceof Tampered)) throw error;
+    return unmeasured('tampered', error.message);
+  }
 }

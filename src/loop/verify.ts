@@ -17,7 +17,7 @@ const FEWEST_PAIRS = 5;
 const SHORTEST_LIMIT_SECONDS = 600;
 const SHARE_OF_RUN = 0.1;
 
-const ENDED_BY_RULE: readonly StopReason[] = [
+export const ENDED_BY_RULE: readonly StopReason[] = [
   'max_experiments',
   'max_trials',
   'max_hours',

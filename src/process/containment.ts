@@ -57,7 +57,12 @@ export async function namespaceArgv(
   env: Readonly<Record<string, string>>,
 ): Promise<readonly string[] | null> {
   const prefix = await namespacePrefix();
-  return prefix && [...prefix, ...initShell(env), '-c', INIT, 'init', ...argv];
+  return prefix && [...prefix, ...underFirstProcess(argv, env)];
+}
+
+/** The program that has to be process 1 of a pid namespace, with `argv` as its child. */
+export function underFirstProcess(argv: readonly string[], env: Readonly<Record<string, string>>): readonly string[] {
+  return [...initShell(env), '-c', INIT, 'init', ...argv];
 }
 
 /** Null while `text` does not even say that the namespace was set up. */

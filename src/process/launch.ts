@@ -11,6 +11,7 @@ import { type NamespaceReport, namespaceArgv, readReport } from './containment.j
 import { drain } from './drain.js';
 import { identityOf } from './identity.js';
 import type { LogFile } from './log-file.js';
+import { sandboxArgv } from './sandbox.js';
 import { findProgram, shellArgv } from './shell.js';
 import { withStdinFile } from './stdin-file.js';
 import type { CommandSpec, Containment, ProcessIdentity } from './types.js';
@@ -40,8 +41,10 @@ const REPORT_QUIET_MS = 200;
 export async function launch(spec: CommandSpec, outputs: Outputs): Promise<StartedCommand | string> {
   const argv = commandArgv(spec);
   if (typeof argv === 'string') return argv;
-  const env = { ...spec.env, [spec.mark]: '1' };
-  const contained = await namespaceArgv(argv, env);
+  const { sandbox, cwd } = spec;
+  const env = { ...spec.env, ...sandbox?.env, [spec.mark]: '1' };
+  const contained = sandbox ? sandboxArgv(argv, { plan: sandbox, cwd, env }) : await namespaceArgv(argv, env);
+  if (sandbox && contained === null) return 'there is no bwrap on PATH for the sandbox';
   const [program = '', ...args] = contained ?? argv;
   const start = (stdin: 'ignore' | number): ChildProcess =>
     spawn(program, args, {

@@ -7,7 +7,7 @@ import { type NamespaceReport, probeContainment, signalOfExitCode } from './cont
 import { type KillReport, type KillTarget, killTree, signalQuietly } from './kill-tree.js';
 import { type CommandExit, launch, type StartedCommand } from './launch.js';
 import { LogFile } from './log-file.js';
-import { HAS_PROC, readProcess } from './proc-table.js';
+import { HAS_PROC, listProcesses, readProcess } from './proc-table.js';
 import { TreeSampler } from './sampler.js';
 import type { CommandEnd, CommandResult, CommandSpec, ProcessIdentity } from './types.js';
 import { Alarm, type WatchedEnd, watch } from './watch.js';
@@ -19,7 +19,7 @@ export interface AbortReason {
 
 const LOG_LIMIT_BYTES = 16 * 1024 * 1024;
 
-/** `unshare` and the namespace's first process stand between the runner and the command. */
+/** `unshare` or `bwrap`, and the namespace's first process, stand between the runner and the command. */
 const NAMESPACE_WRAPPERS = 2;
 
 /** How long the news of a proven end may take to arrive. */
@@ -139,7 +139,9 @@ class CommandRun {
       containment: this.#started.containment,
       ...swept,
       outputBytes: this.#logs.reduce((sum, file) => sum + file.sizeBytes, 0),
-      problem: notStarted ? `no pid namespace: ${(await readTail(this.#spec.logPath, 1000)).trim()}` : '',
+      problem: notStarted
+        ? `${this.#spec.sandbox ? 'no sandbox' : 'no pid namespace'}: ${(await readTail(this.#spec.logPath, 1000)).trim()}`
+        : '',
     };
   }
 
@@ -159,9 +161,12 @@ class CommandRun {
   async #end(graceMs: number): Promise<KillReport | null> {
     const { pid } = this.#started.identity;
     if (this.#exit === null) {
-      signalQuietly(-pid, 'SIGTERM');
-      // A stopped process acts on SIGTERM only once it goes on.
-      signalQuietly(-pid, 'SIGCONT');
+      // `bwrap` itself would end at once, and all that is in the sandbox with it, without the grace.
+      for (const receiver of this.#spec.sandbox ? groupMembers(pid) : [-pid]) {
+        signalQuietly(receiver, 'SIGTERM');
+        // A stopped process acts on SIGTERM only once it goes on.
+        signalQuietly(receiver, 'SIGCONT');
+      }
       await this.#watch(performance.now() + graceMs);
     }
     if (this.#exit !== null) return null;
@@ -200,6 +205,11 @@ class CommandRun {
     // Both miss something (the one the children that nobody waited for, the other the time after the last sample).
     return exact === null ? null : Math.max(exact, this.#sampler.cpuSeconds);
   }
+}
+
+/** A group's processes without its leader. */
+function groupMembers(leader: number): readonly number[] {
+  return listProcesses().flatMap(({ pid, group }) => (group === leader && pid !== leader ? [pid] : []));
 }
 
 function waitedCpuSeconds(): number | null {

@@ -1,6 +1,7 @@
 /**
  * The words of process control: what to run, what came of it, and who is left.
  */
+import type { SandboxPlan } from './sandbox.js';
 
 /** Names one process for ever: a pid alone is reused. */
 export interface ProcessIdentity {
@@ -19,6 +20,8 @@ export interface CommandSpec {
   readonly cwd: string;
   /** The whole environment of the command; the runner adds only the mark. */
   readonly env: Readonly<Record<string, string>>;
+  /** Confines it to what the plan allows; it then also has a pid namespace, or does not start. */
+  readonly sandbox?: SandboxPlan | undefined;
   /** Written to the command's stdin, which is then closed. Without it stdin is empty. */
   readonly stdin?: string;
   /** A path that must not exist yet: stdout and stderr both go to this new file. */

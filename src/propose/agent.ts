@@ -4,33 +4,32 @@ import { setTimeout } from 'node:timers/promises';
 import { AppError, errnoOf } from '../core/errors.js';
 import { oneLine } from '../core/text.js';
 import { baseEnvironment } from '../evaluate/environment.js';
+import { CallAborted } from '../model/aborted.js';
+import { cureOf } from '../model/failures.js';
+import { redactor } from '../model/redact.js';
+import { runCli } from '../model/runner.js';
+import type { CallFacts, ModelReply } from '../model/types.js';
 import { readTail } from '../process/capture.js';
-import { type AgentChoice, callAgent } from './agent/call.js';
 import { descriptionIn, descriptionInFile } from './agent/description.js';
-import type { PresetName } from './agent/presets.js';
+import { type AgentOptions, cliOf } from './agent/hire.js';
 import { buildPrompt } from './agent/prompt.js';
-import { redactor } from './agent/redact.js';
 import type { Nothing, Proposal, ProposeContext, Proposer } from './types.js';
 
 /**
  * Hires an agent CLI for each proposal: a fresh conversation that edits the workspace under a time limit. Whether it
  * changed anything is seen in the workspace by the loop, never believed from its answer.
  */
-export interface AgentOptions {
-  readonly preset: PresetName | 'command';
-  /** The shell command of preset `command`. */
-  readonly command: string | null;
-  readonly model: string | null;
-  readonly timeoutMs: number;
-  /** How long the agent may print nothing. */
-  readonly idleMs: number;
-}
+export type { AgentOptions };
 
 /** Resolves after `ms`, or at once when the signal aborts. */
 export type Delay = (ms: number, signal: AbortSignal) => Promise<void>;
 
+const SECOND_MS = 1000;
 const LONGEST_PAUSE_SECONDS = 60;
+/** Where a rate limit does not say when it ends. */
+const RATE_LIMIT_PAUSES_SECONDS = [30, 120, 600];
 const REASON_CHARS = 400;
+const SHOWN_DENIALS = 3;
 const DESCRIPTION_FILE_BYTES = 4096;
 const NO_DESCRIPTION = 'agent made no description';
 
@@ -40,82 +39,160 @@ let calls = 0;
 export class AgentProposer implements Proposer {
   readonly name = 'agent';
   readonly #options: AgentOptions;
-  readonly #choice: AgentChoice;
+  readonly #cli: ReturnType<typeof cliOf>;
   readonly #delay: Delay;
-  /** Failed calls in a row. */
+  readonly #now: () => number;
+  /** Failed calls in a row; rate limits are none. */
   #failures = 0;
+  #rateLimits = 0;
+  /** No call before this time. */
+  #closedUntil = 0;
+  /** The last call failed by something that only the operator can mend. */
+  #isBlocked = false;
 
-  /** @throws AppError config when preset `command` has no command. */
-  constructor(options: AgentOptions, delay: Delay = interruptibleDelay) {
+  /** @throws AppError config when preset `command` has no command, or extra_args holds what is not theirs to set. */
+  constructor(options: AgentOptions, delay: Delay = interruptibleDelay, now: () => number = Date.now) {
     this.#options = options;
-    this.#choice = choiceOf(options);
+    this.#cli = cliOf(options);
     this.#delay = delay;
+    this.#now = now;
   }
 
-  /** @throws AppError proposer when the agent is not installed, conflict when a process of it could not be ended. */
+  /**
+   * @throws AppError proposer when the agent is not installed, or is logged out, untrusted or out of money twice in a
+   * row; conflict when a process of it could not be ended.
+   */
   async propose(context: ProposeContext, signal: AbortSignal): Promise<Proposal | Nothing> {
-    if (this.#failures > 0) {
-      await this.#delay(Math.min(2 ** this.#failures, LONGEST_PAUSE_SECONDS) * 1000, signal);
-    }
+    const pauseMs = this.#pauseMs();
+    if (pauseMs > 0) await this.#delay(pauseMs, signal);
     if (signal.aborted) return nothing('the run was stopped before the agent was called');
     await mkdir(context.recordFolder, { recursive: true });
+    calls += 1;
+    const recordPath = join(context.recordFolder, `agent-${process.pid}-${calls}`);
+    try {
+      const reply = await this.#call(context, { recordPath, signal });
+      return await this.#resultOf(reply, recordPath);
+    } catch (error) {
+      if (!(error instanceof CallAborted)) throw error;
+      return { ...nothing('the run was stopped while the agent worked'), ...spendingOf(error.facts) };
+    }
+  }
+
+  async #call(
+    context: ProposeContext,
+    { recordPath, signal }: { recordPath: string; signal: AbortSignal },
+  ): Promise<ModelReply> {
     const prompt = buildPrompt(context);
     const promptPath = join(context.recordFolder, 'prompt.md');
     await writeFile(promptPath, prompt);
-    calls += 1;
-    const recordPath = join(context.recordFolder, `agent-${process.pid}-${calls}`);
-    const descriptionPath = `${recordPath}.description`;
-    const env = this.#environment(context, { promptPath, descriptionPath });
-    const redact = redactor(env);
     const { timeoutMs, idleMs } = this.#options;
-    const result = await callAgent(
-      this.#choice,
-      {
-        ...{ prompt, env, recordPath, timeoutMs, idleMs },
-        cwd: context.workspace,
-        mark: context.mark,
-        onStart: (identity) => context.onProcess(identity),
+    const place = {
+      recordPath,
+      ambient: baseEnvironment(process.env),
+      env: {
+        AUTORESEARCH_PROMPT_FILE: promptPath,
+        AUTORESEARCH_DESCRIPTION_FILE: `${recordPath}.description`,
+        AUTORESEARCH_NOTES_FILE: `${recordPath}.notes`,
+        AUTORESEARCH_EXPERIMENT: context.experiment,
+        AUTORESEARCH_TRIAL: String(context.trial),
       },
-      signal,
-    );
-    switch (result.kind) {
-      case 'aborted':
-        return nothing('the run was stopped while the agent worked');
-      case 'failed':
-        this.#failures += 1;
-        return nothing(oneLine(redact(result.reason), REASON_CHARS));
-      case 'answered': {
-        this.#failures = 0;
-        const written = descriptionInFile(redact(await readDescription(descriptionPath)));
-        return { kind: 'proposal', description: written || descriptionIn(redact(result.text)) || NO_DESCRIPTION };
+      targets: context.targets,
+      mark: context.mark,
+      sandbox: context.sandbox,
+      onStart: (identity: Parameters<ProposeContext['onProcess']>[0]) => context.onProcess(identity),
+      now: this.#now,
+    };
+    const limits = context.budgetUsd === null ? {} : { limits: { usd: context.budgetUsd } };
+    const request = {
+      stage: 'propose',
+      mode: 'edit',
+      prompt,
+      cwd: context.workspace,
+      timeoutMs,
+      idleMs,
+      ...limits,
+    } as const;
+    return await runCli(this.#cli, request, { place, signal });
+  }
+
+  async #resultOf(reply: ModelReply, recordPath: string): Promise<Proposal | Nothing> {
+    const spending = spendingOf(reply);
+    if (reply.outcome === 'ok') {
+      this.#forget();
+      const redact = redactor(process.env);
+      const written = descriptionInFile(redact(await readDescription(`${recordPath}.description`)));
+      const note = redact(await readDescription(`${recordPath}.notes`)).trim();
+      const description = written || descriptionIn(reply.text) || NO_DESCRIPTION;
+      const denied = deniedText(reply);
+      return {
+        ...{ kind: 'proposal', description, ...spending },
+        ...(note === '' ? {} : { note }),
+        ...(denied === '' ? {} : { unchangedReason: denied }),
+      };
+    }
+    const reason = oneLine([reply.reason, deniedText(reply)].filter(Boolean).join('; '), REASON_CHARS);
+    switch (reply.outcome) {
+      case 'rate_limit': {
+        const seconds = RATE_LIMIT_PAUSES_SECONDS[this.#rateLimits] ?? RATE_LIMIT_PAUSES_SECONDS.at(-1) ?? 0;
+        this.#rateLimits += 1;
+        this.#closedUntil = reply.retryAt ?? this.#now() + seconds * SECOND_MS;
+        return { ...nothing(reason), ...spending, retryAt: this.#closedUntil };
       }
+      case 'missing_program':
+        throw this.#mend(
+          reason,
+          `${this.#cli.adapter.install}, run \`${this.#program}\` once to log in, then run again`,
+        );
+      case 'auth':
+      case 'budget':
+      case 'untrusted':
+        // Such a failure can pass: the operator is called when a second one confirms it.
+        if (this.#isBlocked) throw this.#mend(reason, cureOf(reply.outcome, this.#program) ?? '');
+        this.#isBlocked = true;
+        return { ...nothing(reason), ...spending };
+      default:
+        this.#isBlocked = false;
+        this.#failures += 1;
+        return { ...nothing(reason), ...spending };
     }
   }
 
-  #environment(
-    context: ProposeContext,
-    paths: { readonly promptPath: string; readonly descriptionPath: string },
-  ): Record<string, string> {
-    return {
-      ...baseEnvironment(process.env),
-      AUTORESEARCH_PROMPT_FILE: paths.promptPath,
-      AUTORESEARCH_DESCRIPTION_FILE: paths.descriptionPath,
-      AUTORESEARCH_EXPERIMENT: context.experiment,
-      AUTORESEARCH_TRIAL: String(context.trial),
-    };
+  get #program(): string {
+    return this.#cli.adapter.program ?? 'the agent command';
   }
-}
 
-function choiceOf({ preset, command, model }: AgentOptions): AgentChoice {
-  if (preset !== 'command') return { preset, model };
-  if (command !== null) return { preset, command };
-  throw new AppError('config', 'preset = command in [agent] needs the key command', {
-    hint: 'add to [agent]: command = <a command that reads the prompt from stdin>',
-  });
+  #mend(reason: string, hint: string): AppError {
+    return new AppError('proposer', reason, { hint });
+  }
+
+  #pauseMs(): number {
+    const untilOpen = this.#closedUntil - this.#now();
+    const seconds = this.#isBlocked ? LONGEST_PAUSE_SECONDS : this.#failures > 0 ? 2 ** this.#failures : 0;
+    return Math.max(untilOpen, Math.min(seconds, LONGEST_PAUSE_SECONDS) * SECOND_MS, 0);
+  }
+
+  #forget(): void {
+    this.#failures = 0;
+    this.#rateLimits = 0;
+    this.#closedUntil = 0;
+    this.#isBlocked = false;
+  }
 }
 
 function nothing(reason: string): Nothing {
   return { kind: 'nothing', outcome: 'agent_error', reason, final: false };
+}
+
+function spendingOf(facts: Pick<CallFacts, 'usage' | 'cost' | 'denials'> | null) {
+  return facts === null ? {} : { usage: facts.usage, cost: facts.cost, denials: facts.denials };
+}
+
+/** Empty when nothing was denied. */
+function deniedText({ denials, logPath }: ModelReply): string {
+  if (denials.length === 0) return '';
+  const shown = denials.slice(0, SHOWN_DENIALS).join(', ');
+  const more = denials.length > SHOWN_DENIALS ? ` and ${denials.length - SHOWN_DENIALS} more` : '';
+  return `the agent was denied ${shown}${more}: that is why nothing happened; see ${logPath}`;
 }
 
 /** Only a plain file: reading what else an agent may leave there could wait for ever or lead elsewhere. */

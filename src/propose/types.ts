@@ -1,6 +1,8 @@
 import type { Json } from '../core/json.js';
 import type { Direction } from '../core/metric.js';
 import type { Outcome, Verdict } from '../core/outcome.js';
+import type { Cost, Usage } from '../model/types.js';
+import type { SandboxPlan } from '../process/sandbox.js';
 
 /** What a proposer may know of a trial that is over. Held-out values have no field here, so they cannot reach it. */
 export interface SettledTrial {
@@ -35,27 +37,58 @@ export interface ProposeContext {
   readonly history: readonly SettledTrial[];
   /** Settled, counted trials since the last keep. */
   readonly sinceKeep: number;
+  /** What this proposal may cost at most, in US dollars; null without a limit. */
+  readonly budgetUsd: number | null;
+  /** Measured, not kept, and of those the best since the last keep: the best first. */
+  readonly nearMisses: readonly SettledTrial[];
+  /** What earlier proposals left for those after them, newest first; untrusted text. */
+  readonly notes: readonly ProposerNote[];
+  /** `guidance.md`: what the human wants to be tried or left alone right now; re-read before every trial. */
+  readonly guidance: string;
   /** The human's steering wheel, re-read before every trial. */
   readonly program: string;
   /** A folder of this trial for prompts and transcripts; outside the workspace. */
   readonly recordFolder: string;
+  /** Confines whatever program is started to make the change. */
+  readonly sandbox?: SandboxPlan | undefined;
   /** Called when a child process was started, so that it can be ended after a crash of the runner. */
   readonly mark: string;
   onProcess(identity: { pid: number; startTime: string; bootId: string }): void;
 }
 
-export interface Proposal {
+/** What a proposal left for those after it. */
+export interface ProposerNote {
+  readonly trial: number;
+  readonly text: string;
+}
+
+/** What a proposal took; absent where no model was called. */
+export interface Spending {
+  /** Null when nobody said how many tokens were used. */
+  readonly usage?: Usage | null;
+  readonly cost?: Cost;
+  /** What the agent wanted to do and was not allowed to. */
+  readonly denials?: readonly string[];
+}
+
+export interface Proposal extends Spending {
   readonly kind: 'proposal';
   /** One line; becomes the subject of the commit and the description of the trial. */
   readonly description: string;
+  /** For the proposals after it; untrusted text. */
+  readonly note?: string;
+  /** Why, as far as the proposer knows, if it turns out that nothing was changed. */
+  readonly unchangedReason?: string;
 }
 
-export interface Nothing {
+export interface Nothing extends Spending {
   readonly kind: 'nothing';
   readonly outcome: 'no_change' | 'agent_error';
   readonly reason: string;
   /** True when this proposer has nothing left: the loop stops instead of asking again. */
   readonly final: boolean;
+  /** A rate limit, which is nobody's fault, ends then: milliseconds since 1970. Such an attempt is not an idle one. */
+  readonly retryAt?: number;
 }
 
 /** Who makes the next candidate: it edits `context.workspace` (or waits until a person did). */

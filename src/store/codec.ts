@@ -61,6 +61,7 @@ export function trialFromColumns(row: Columns): TrialRow {
     retryOf: numberOrNull(row['retry_of']),
     trace: { mark: text(row['mark']), identity: json(row['process'], null) },
     proposeSeconds: seconds(row['propose_ms']),
+    spending: json<TrialRow['spending']>(row['usage'], null),
     startedAt: Number(row['started_at']),
     settledAt: numberOrNull(row['settled_at']),
   };

@@ -42,6 +42,11 @@ export function openRaw(path: string, options: BetterSqlite3.Options): Database 
   }
 }
 
+/** Somebody else holds the write lock. */
+export function isBusy(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'code' in error && String(error.code).startsWith('SQLITE_BUSY');
+}
+
 export function storeError(path: string, error: unknown): AppError {
   if (error instanceof AppError) return error;
   const message = errorMessage(error);
@@ -53,6 +58,16 @@ export function storeError(path: string, error: unknown): AppError {
         ? `move ${path} away; the copies beside it (*.before-v*) and results.tsv hold the history`
         : 'run the same command again; if it stays, report it with `autoresearch --version`';
   return new AppError('store', `the store ${path} failed: ${message}`, { hint, cause: error });
+}
+
+/** Of the library that is linked in. @throws AppError where it cannot be loaded. */
+export function sqliteVersion(): string {
+  const database = openRaw(':memory:', {});
+  try {
+    return String(database.prepare('SELECT sqlite_version()').pluck().get());
+  } finally {
+    database.close();
+  }
 }
 
 /** Opens a store for its one writer: creates it, or migrates it after copying the file. */

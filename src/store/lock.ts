@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { AppError } from '../core/errors.js';
 import { identityOf } from '../process/identity.js';
 import type { ProcessIdentity } from '../process/types.js';
-import { type Database, openRaw, storeError } from './database.js';
+import { type Database, isBusy, openRaw, storeError } from './database.js';
 
 /**
  * One runner per experiment. The lock is a write lock on a small SQLite file, held open for the runner's life: the
@@ -76,10 +76,6 @@ export class RunnerLock {
     writeFileSync(temporary, `${JSON.stringify(this.#owner)}\n`);
     renameSync(temporary, this.#ownerPath);
   }
-}
-
-function isBusy(error: unknown): boolean {
-  return typeof error === 'object' && error !== null && 'code' in error && String(error.code).startsWith('SQLITE_BUSY');
 }
 
 function lockedError(owner: LockOwner | null): AppError {

@@ -1,13 +1,9 @@
 import type { Json } from '../core/json.js';
-import {
-  type Columns,
-  epochFromColumns,
-  measurementFromColumns,
-  sessionFromColumns,
-  trialFromColumns,
-} from './codec.js';
-import { type Database, openForReading, type Statement, storeError } from './database.js';
-import type { EpochRow, MeasurementRow, RevisionRow, SessionRow, Totals, TrialKind, TrialRow } from './rows.js';
+import type { Direction } from '../core/metric.js';
+import { type Columns, epochFromColumns, sessionFromColumns, trialFromColumns } from './codec.js';
+import { openForReading } from './database.js';
+import { MeasurementReader } from './measurement-reader.js';
+import type { EpochRow, RevisionRow, SessionRow, SpentRow, Totals, TrialKind, TrialRow } from './rows.js';
 
 /** Counts over all settled trials up to an id. */
 interface Tally {
@@ -22,25 +18,13 @@ interface Tally {
 }
 
 /** Everything that can be asked of a store. Questions cost the same for ten trials and for a hundred thousand. */
-export class StoreReader {
-  protected readonly database: Database;
-  readonly path: string;
-  readonly #statements = new Map<string, Statement>();
+export class StoreReader extends MeasurementReader {
   #tally: Tally = { upTo: 0, incumbentId: 0, kept: 0, discarded: 0, crashed: 0, uncounted: 0, sinceKeep: 0 };
-
-  constructor(database: Database, path: string) {
-    this.database = database;
-    this.path = path;
-  }
 
   /** Null when the experiment has never run. */
   static open(path: string): StoreReader | null {
     const database = openForReading(path);
     return database ? new StoreReader(database, path) : null;
-  }
-
-  close(): void {
-    this.database.close();
   }
 
   /** The newest `limit` settled trials, oldest first; with `counted` only those that have a number. */
@@ -74,72 +58,23 @@ export class StoreReader {
     return row ? trialFromColumns(row) : null;
   }
 
+  /** When the newest attempt began, ms since 1970. */
+  lastTrialStart(): number | null {
+    const row = this.get("SELECT started_at FROM trials WHERE kind = 'trial' ORDER BY id DESC LIMIT 1");
+    return row ? Number(row['started_at']) : null;
+  }
+
+  /** Numbered trials that began at `since` or later (ms since 1970). */
+  trialsSince(since: number): number {
+    const row = this.get(
+      "SELECT COUNT(*) AS n FROM (SELECT 1 FROM trials WHERE kind = 'trial' AND number IS NOT NULL AND started_at >= ? ORDER BY id DESC)",
+      since,
+    );
+    return Number(row?.['n']);
+  }
+
   nextTrialNumber(): number {
     return Number(this.get('SELECT COALESCE(MAX(number), -1) + 1 AS next FROM trials')?.['next']);
-  }
-
-  measurementsOf(trialId: number): MeasurementRow[] {
-    return this.all('SELECT * FROM measurements WHERE trial_id = ? ORDER BY id', trialId).map(measurementFromColumns);
-  }
-
-  /** Wall seconds of all finished measurements per trial id, for the given trials. */
-  measuredSeconds(trials: readonly TrialRow[]): Map<number, number> {
-    const first = trials[0];
-    const last = trials.at(-1);
-    if (!first || !last) return new Map();
-    const rows = this.all(
-      'SELECT trial_id, SUM(wall_seconds) AS seconds FROM measurements WHERE trial_id BETWEEN ? AND ? AND wall_seconds IS NOT NULL GROUP BY trial_id',
-      first.id,
-      last.id,
-    );
-    return new Map(rows.map((row) => [Number(row['trial_id']), Number(row['seconds'])]));
-  }
-
-  runningMeasurements(): MeasurementRow[] {
-    return this.all("SELECT * FROM measurements WHERE state = 'running'").map(measurementFromColumns);
-  }
-
-  /** Finished measurements of the incumbent's code under a revision, newest first. */
-  incumbentValues(commit: string, revision: number): number[] {
-    const rows = this.all(
-      `SELECT m.metric FROM measurements m JOIN trials t ON t.id = m.trial_id
-        WHERE t.revision = ? AND m.commit_id = ? AND m.state = 'done' AND m.outcome = 'measured' AND m.side IN ('candidate', 'incumbent')
-          AND t.id >= COALESCE((SELECT id FROM trials WHERE candidate_commit = ? AND revision = ? AND verdict = 'keep'
-            AND phase = 'settled' ORDER BY id DESC LIMIT 1), 0)
-        ORDER BY m.id DESC LIMIT 8`,
-      revision,
-      commit,
-      commit,
-      revision,
-    );
-    return rows.map((row) => Number(row['metric']));
-  }
-
-  /** Finished measurements of code that was the incumbent under a revision, oldest first; positions count all. */
-  incumbentRuns(revision: number, limit: number): { value: number; code: string; position: number }[] {
-    const rows = this.all(
-      `SELECT m.id, m.commit_id, m.metric FROM measurements m JOIN trials t ON t.id = m.trial_id
-        WHERE m.trial_id >= (SELECT MIN(id) FROM trials WHERE kind = 'baseline' AND revision = ?) AND t.revision = ?
-          AND m.state = 'done' AND m.outcome = 'measured'
-          AND (m.side = 'incumbent' OR (m.side = 'candidate' AND t.kind = 'baseline'))
-        ORDER BY m.id DESC LIMIT ?`,
-      revision,
-      revision,
-      limit,
-    );
-    return rows
-      .map((row) => ({ value: Number(row['metric']), code: String(row['commit_id']), position: Number(row['id']) }))
-      .reverse();
-  }
-
-  /** Measurements of anything since this code was last measured. */
-  evaluationsSince(commit: string): number {
-    const row = this.get(
-      `SELECT (SELECT COALESCE(MAX(id), 0) FROM measurements) - COALESCE(MAX(id), 0) AS since FROM measurements
-        WHERE commit_id = ? AND state = 'done' AND outcome = 'measured' AND side IN ('candidate', 'incumbent')`,
-      commit,
-    );
-    return Number(row?.['since']);
   }
 
   /** The newest measured trial with this tree under this revision: measuring it again would tell nothing new. */
@@ -165,6 +100,49 @@ export class StoreReader {
       commit,
     );
     return row ? trialFromColumns(row) : null;
+  }
+
+  /** Every attempt counts, also those that came to nothing. */
+  spent(): SpentRow {
+    const row = this.get(
+      `SELECT TOTAL(cost_usd) AS usd, TOTAL(json_extract(usage, '$.tokens')) AS tokens,
+         COUNT(*) - COUNT(cost_usd) AS unknown_costs, COUNT(*) - COUNT(json_extract(usage, '$.tokens')) AS unknown_tokens
+       FROM trials WHERE usage != 'null'`,
+    );
+    return {
+      usd: Number(row?.['usd']),
+      tokens: Number(row?.['tokens']),
+      unknownCosts: Number(row?.['unknown_costs']),
+      unknownTokens: Number(row?.['unknown_tokens']),
+    };
+  }
+
+  /** The newest kept trials, oldest first. */
+  keptTrials(limit: number): TrialRow[] {
+    return this.all(
+      "SELECT * FROM trials WHERE verdict = 'keep' AND kind = 'trial' AND phase = 'settled' ORDER BY id DESC LIMIT ?",
+      limit,
+    )
+      .map(trialFromColumns)
+      .reverse();
+  }
+
+  /** Trials since the last keep that were measured and not kept; the best value first. */
+  nearMisses({ number, direction, limit }: { number: number; direction: Direction; limit: number }): TrialRow[] {
+    return this.all(
+      `SELECT * FROM trials WHERE kind = 'trial' AND phase = 'settled' AND outcome = 'measured' AND verdict = 'discard' AND revision = ?
+         AND id > (SELECT COALESCE(MAX(id), 0) FROM trials WHERE verdict = 'keep' AND phase = 'settled')
+       ORDER BY metric ${direction === 'lower' ? 'ASC' : 'DESC'}, id LIMIT ?`,
+      number,
+      limit,
+    ).map(trialFromColumns);
+  }
+
+  keptNumbers(): ReadonlySet<number> {
+    const rows = this.all(
+      "SELECT number FROM trials WHERE verdict = 'keep' AND number IS NOT NULL AND phase = 'settled'",
+    );
+    return new Set(rows.map((row) => Number(row['number'])));
   }
 
   /** Kept trials under a revision that were settled after this row. */
@@ -288,29 +266,5 @@ export class StoreReader {
 
   importedLines(): string[] {
     return this.all('SELECT line FROM imported ORDER BY position').map((row) => String(row['line']));
-  }
-
-  protected statement(sql: string): Statement {
-    const known = this.#statements.get(sql);
-    if (known) return known;
-    const prepared = this.database.prepare<unknown[]>(sql);
-    this.#statements.set(sql, prepared);
-    return prepared;
-  }
-
-  protected get(sql: string, ...parameters: (string | number | null)[]): Columns | undefined {
-    return this.guard(() => this.statement(sql).get(...parameters) as Columns | undefined);
-  }
-
-  protected all(sql: string, ...parameters: (string | number | null)[]): Columns[] {
-    return this.guard(() => this.statement(sql).all(...parameters) as Columns[]);
-  }
-
-  protected guard<T>(work: () => T): T {
-    try {
-      return work();
-    } catch (error) {
-      throw storeError(this.path, error);
-    }
   }
 }

@@ -15,12 +15,30 @@ import type { CommandTrace } from '../process/types.js';
  */
 export type TrialKind = 'baseline' | 'trial' | 'verification' | 'audit' | 'rehearsal';
 
+/** Tokens and money of a proposal. Unknown is null, never 0. */
+export interface SpendingRow {
+  readonly costUsd: number | null;
+  readonly costSource: 'reported' | 'estimated' | 'unknown';
+  readonly tokens: number | null;
+  /** What the agent wanted to do and was not allowed to; untrusted text. */
+  readonly denials: readonly string[];
+}
+
+/** Money and tokens of all proposals of an experiment. */
+export interface SpentRow {
+  readonly usd: number;
+  readonly tokens: number;
+  /** Proposals whose price, or number of tokens, nobody said: the sums are at least so much. */
+  readonly unknownCosts: number;
+  readonly unknownTokens: number;
+}
+
 /** Where a trial stands. Every phase is written before its side effect; `settled` rows never change again. */
 type TrialPhase = 'proposing' | 'committing' | 'measuring' | 'judged' | 'settled';
 
 /** A candidate that is refused unmeasured. */
 export interface Ruling {
-  readonly outcome: Extract<Outcome, 'out_of_scope' | 'tampered' | 'duplicate'>;
+  readonly outcome: Extract<Outcome, 'out_of_scope' | 'tampered' | 'duplicate' | 'over_budget'>;
   readonly reason: string;
 }
 
@@ -70,6 +88,8 @@ export interface TrialRow {
   /** The proposer's child process, so that it can be ended after the runner died. */
   readonly trace: CommandTrace;
   readonly proposeSeconds: number | null;
+  /** What the proposal took; null where no model was asked. */
+  readonly spending: SpendingRow | null;
   readonly startedAt: number;
   readonly settledAt: number | null;
 }

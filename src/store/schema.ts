@@ -140,6 +140,8 @@ export const MIGRATIONS: readonly string[] = [
     notes TEXT NOT NULL DEFAULT '[]',
     feedback TEXT,
     crash_tail TEXT,
+    cost_usd REAL CHECK (cost_usd >= 0),
+    usage TEXT NOT NULL DEFAULT 'null',
     retry_of INTEGER,
     propose_ms INTEGER,
     mark TEXT NOT NULL,
@@ -163,6 +165,7 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX trials_by_tree ON trials (tree, revision) WHERE tree IS NOT NULL;
   CREATE INDEX trials_by_verdict ON trials (verdict, id, number, kind) WHERE phase = 'settled';
   CREATE INDEX trials_by_session ON trials (session_id, verdict, kind, phase) WHERE number IS NOT NULL;
+  CREATE INDEX trials_that_spent ON trials (usage, cost_usd) WHERE usage != 'null';
   CREATE INDEX trials_by_kind ON trials (kind, revision);
   CREATE UNIQUE INDEX one_open_trial ON trials (phase != 'settled') WHERE phase != 'settled';
   CREATE TRIGGER settled_trials_are_final BEFORE UPDATE ON trials WHEN OLD.phase = 'settled'
@@ -193,9 +196,13 @@ export const MIGRATIONS: readonly string[] = [
     mark TEXT NOT NULL,
     process TEXT,
     started_at INTEGER NOT NULL,
+    load_average REAL,
+    cpu_mhz REAL,
+    other_cores REAL,
+    cost_usd REAL,
     CHECK ((metric IS NOT NULL) = (outcome IS NOT NULL AND outcome = 'measured'))
   );
-  INSERT INTO measurements_new SELECT * FROM measurements;
+  INSERT INTO measurements_new SELECT *, NULL, NULL, NULL, NULL FROM measurements;
   DROP TABLE measurements;
   ALTER TABLE measurements_new RENAME TO measurements;
   CREATE INDEX measurements_by_trial ON measurements (trial_id);

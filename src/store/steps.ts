@@ -1,7 +1,7 @@
 import type { Json } from '../core/json.js';
 import type { MeasuredSide } from '../core/measurement.js';
 import type { Outcome, Verdict } from '../core/outcome.js';
-import type { Ruling, SessionRow, TrialRow } from './rows.js';
+import type { Ruling, SessionRow, SpendingRow, TrialRow } from './rows.js';
 
 /** What each step of a trial puts on record. */
 export interface TrialStart {
@@ -31,6 +31,7 @@ export interface CandidateIntent {
   readonly deletions: number | null;
   readonly notes: readonly string[];
   readonly proposeMs: number | null;
+  readonly spending?: SpendingRow | null;
   /** The proposer's state with this proposal pending, so that it can learn from the verdict after a restart. */
   readonly proposerState: Json | undefined;
 }
@@ -52,6 +53,14 @@ export interface Settlement {
   readonly session: Pick<SessionRow, 'id' | 'crashStreak' | 'idleStreak' | 'trials'> & { readonly activeMs: number };
   readonly proposerState: Json | undefined;
   readonly now: number;
+}
+
+/** How an attempt ends that does not count. */
+export interface UncountedEnding extends Settlement {
+  readonly outcome: Outcome;
+  readonly reason: string;
+  readonly description: string;
+  readonly spending?: SpendingRow | null;
 }
 
 export interface MeasurementStart {

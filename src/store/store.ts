@@ -1,12 +1,11 @@
 import type { Json } from '../core/json.js';
 import type { Measurement } from '../core/measurement.js';
 import type { Direction } from '../core/metric.js';
-import type { Outcome } from '../core/outcome.js';
 import type { Containment, ProcessIdentity } from '../process/types.js';
 import { openForWriting } from './database.js';
 import { StoreReader } from './reader.js';
 import type { EpochRow, SessionRow, TrialRow } from './rows.js';
-import type { CandidateIntent, Judgement, MeasurementStart, Settlement, TrialStart } from './steps.js';
+import type { CandidateIntent, Judgement, MeasurementStart, Settlement, TrialStart, UncountedEnding } from './steps.js';
 
 /** The fact that holds the proposer's snapshot. */
 export const PROPOSER_STATE = 'proposer_state';
@@ -79,7 +78,7 @@ export class Store extends StoreReader {
     this.#run(
       `UPDATE trials SET phase = 'committing', number = ?, tree = ?, parent_commit = ?, commit_epoch_seconds = ?,
          commit_message = ?, candidate_commit = ?, ruling = ?, description = ?, changed_paths = ?, insertions = ?,
-         deletions = ?, notes = ?, propose_ms = ?
+         deletions = ?, notes = ?, propose_ms = ?, cost_usd = ?, usage = ?
        WHERE id = ? AND phase = 'proposing'`,
       intent.number,
       intent.tree,
@@ -94,6 +93,8 @@ export class Store extends StoreReader {
       intent.deletions,
       JSON.stringify(intent.notes),
       intent.proposeMs,
+      intent.spending?.costUsd ?? null,
+      JSON.stringify(intent.spending ?? null),
       trialId,
     );
   }
@@ -155,20 +156,20 @@ export class Store extends StoreReader {
   }
 
   /** Ends an attempt that does not count: it gives its number back and leaves no line in results.tsv. */
-  endUncounted(
-    trialId: number,
-    ending: Settlement & { readonly outcome: Outcome; readonly reason: string; readonly description: string },
-  ): TrialRow {
+  endUncounted(trialId: number, ending: UncountedEnding): TrialRow {
     return this.#transaction(() => {
       this.#run(
         `UPDATE trials SET phase = 'settled', number = NULL, outcome = ?, reason = ?, notes = ?, settled_at = ?,
-           description = CASE WHEN description = '' THEN ? ELSE description END
+           description = CASE WHEN description = '' THEN ? ELSE description END,
+           cost_usd = COALESCE(?, cost_usd), usage = CASE WHEN usage = 'null' THEN ? ELSE usage END
          WHERE id = ? AND phase IN ('proposing', 'committing', 'measuring')`,
         ending.outcome,
         ending.reason,
         JSON.stringify(ending.notes),
         ending.now,
         ending.description,
+        ending.spending?.costUsd ?? null,
+        JSON.stringify(ending.spending ?? null),
         trialId,
       );
       this.#recordSession(ending);

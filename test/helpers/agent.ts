@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished, vi } from 'vitest';
+import { ADAPTER_NAMES } from '../../src/model/adapters/types.js';
 import { type AgentOptions, AgentProposer, type Delay } from '../../src/propose/agent.js';
 import type { Nothing, Proposal, ProposeContext, SettledTrial } from '../../src/propose/types.js';
 import { newMark } from './process.js';
@@ -40,6 +41,10 @@ export function proposeContext(changes: Partial<ProposeContext> = {}): ProposeCo
     history: [],
     sinceKeep: 0,
     program: 'Make it fast.',
+    guidance: '',
+    budgetUsd: null,
+    nearMisses: [],
+    notes: [],
     recordFolder: '/nowhere',
     mark: newMark(),
     onProcess: () => undefined,
@@ -67,9 +72,12 @@ export class AgentPlace {
       rmSync(this.path, { recursive: true, force: true });
     });
     const bin = this.#folder('bin');
-    for (const name of ['claude', 'codex', 'gemini']) {
+    for (const name of ADAPTER_NAMES) {
       const path = join(bin, name);
-      writeFileSync(path, `#!/bin/sh\nexec "${process.execPath}" "${FAKE_AGENT}" ${name} "$@"\n`);
+      writeFileSync(
+        path,
+        `#!/bin/sh\n[ "$1" = --version ] && exec echo '${name} 1.2.3 (fake)'\nexec "${process.execPath}" "${FAKE_AGENT}" ${name} "$@"\n`,
+      );
       chmodSync(path, 0o755);
     }
     vi.stubEnv('PATH', `${bin}:${process.env['PATH']}`);
@@ -81,13 +89,19 @@ export class AgentPlace {
   }
 
   /** `behaviour` is one of those in the fixture. */
-  proposer(preset: AgentOptions['preset'], behaviour: string, changes: Partial<AgentOptions> = {}): AgentProposer {
+  proposer(
+    preset: AgentOptions['preset'],
+    behaviour: string,
+    changes: Partial<AgentOptions> = {},
+    now: () => number = Date.now,
+  ): AgentProposer {
     vi.stubEnv('FAKE_AGENT', behaviour);
     const command = preset === 'command' ? `"${process.execPath}" "${FAKE_AGENT}" command` : null;
     const delay: Delay = async (ms) => {
       this.pauses.push(ms);
     };
-    return new AgentProposer({ preset, command, model: null, timeoutMs: 30_000, idleMs: 20_000, ...changes }, delay);
+    const options = { preset, command, model: null, timeoutMs: 30_000, idleMs: 20_000, ...changes };
+    return new AgentProposer(options, delay, now);
   }
 
   context(changes: Partial<ProposeContext> = {}): ProposeContext {

@@ -33,6 +33,7 @@ export function trialRow(changes: Partial<TrialRow> = {}): TrialRow {
     metric: 12.31,
     incumbentMetric: 12.72,
     holdout: null,
+    spending: null,
     insertions: 14,
     deletions: 3,
     changedPaths: ['src/router.ts', 'src/cache.ts'],

@@ -73,7 +73,7 @@ export function configText(keys: ConfigKeys): string {
   const sections = new Map<string, string[]>([['', []]]);
   for (const [path, value] of Object.entries(keys)) {
     if (value === null) continue;
-    const [key, section = ''] = path.split('.').reverse();
+    const [, section = '', key] = /^(?:(\w+)\.)?(.+)$/.exec(path) ?? [];
     const text = String(value);
     const line = `${key} = ${/[;#"'\\]/.test(text) ? JSON.stringify(text) : text}`;
     sections.set(section, [...(sections.get(section) ?? []), line]);

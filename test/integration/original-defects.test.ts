@@ -302,7 +302,8 @@ describe('metric', () => {
       ],
     });
     await experiment.run({ maxExperiments: 3 });
-    expect(experiment.course()).toEqual(['tampered discard', 'measured discard', 'measured discard']);
+    expect(experiment.course()).toEqual(['tampered discard', 'tampered discard', 'measured discard']);
+    expect(experiment.trial(2).reason).toContain('it changed bench.sh');
     expect(experiment.trial(3).metric).toBe(12);
   });
 });

@@ -434,14 +434,16 @@ describe('when a run stops', () => {
 });
 
 describe('the incumbent', () => {
-  it('moved by somebody else during a trial is a conflict, and their move stands', async () => {
+  it('moved by somebody else between two measurements is a conflict, and their move stands', async () => {
     const experiment = new TestExperiment({ steps: [rewrites(scores(9))] });
     const theirs = () => experiment.repository.git('commit-tree', '-p', 'HEAD', '-m', 'theirs', 'HEAD^{tree}');
     const moved: string[] = [];
+    let isBegun = false;
     const run = await experiment.run({
       maxExperiments: 1,
       onEvent: ({ kind }) => {
-        if (kind !== 'proposing') return;
+        if (kind === 'proposing') isBegun = true;
+        if (kind !== 'measured' || !isBegun || moved.length > 0) return;
         moved.push(theirs());
         experiment.repository.git('update-ref', `refs/autoresearch/${EXPERIMENT}/incumbent`, present(moved[0]));
       },

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { redactor } from '../../src/model/redact.js';
 import { descriptionIn, descriptionInFile } from '../../src/propose/agent/description.js';
-import { redactor } from '../../src/propose/agent/redact.js';
 
 describe('the description in an answer', () => {
   it.each([

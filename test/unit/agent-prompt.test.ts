@@ -59,6 +59,9 @@ const contexts: fc.Arbitrary<ProposeContext> = fc
     history: fc.array(trials, { maxLength: 60 }),
     sinceKeep: fc.nat(200),
     program: hostile,
+    guidance: hostile,
+    nearMisses: fc.array(trials, { maxLength: 3 }),
+    notes: fc.array(fc.record({ trial: fc.nat(500), text: hostile }), { maxLength: 8 }),
   })
   .map((changes) => proposeContext(changes));
 
@@ -73,7 +76,10 @@ describe('any prompt', () => {
     const history = Array.from({ length: 500 }, (_, index) => ({ ...trial, number: index + 1 }));
     const targets = Array.from({ length: 5_000 }, (_, index) => `src/${'`'.repeat(index % 250)}${index}`);
     const prompt = buildPrompt(
-      proposeContext({ history, targets, program: 'x`'.repeat(90_000), trial: 501, sinceKeep: 99 }),
+      proposeContext({
+        ...{ history, targets, program: 'x`'.repeat(90_000), guidance: 'y`'.repeat(90_000), trial: 501, sinceKeep: 99 },
+        ...{ nearMisses: history.slice(0, 3), notes: [{ trial: 3, text: '@\n'.repeat(9_999) }] },
+      }),
     );
     expect(prompt.length).toBeLessThanOrEqual(LIMIT_CHARS);
     expect(prompt.length).toBeGreaterThan(40_000);
@@ -112,10 +118,12 @@ describe('any prompt', () => {
         });
         const history = [...context.history, said];
         const targets = [`src/${INJECTION} 5.ts`, ...context.targets];
-        const { blocks, outside } = parse(buildPrompt({ ...context, history, targets }));
+        const notes = [{ trial: 3, text: `${INJECTION} 6` }];
+        const nearMisses = [settledTrial({ description: `${INJECTION} 7` })];
+        const { blocks, outside } = parse(buildPrompt({ ...context, history, targets, notes, nearMisses }));
         expect(outside).not.toContain(INJECTION);
         const data = blocks.filter(({ label }) => label === 'data').map(({ text }) => text);
-        for (const part of [1, 2, 3, 4, 5]) {
+        for (const part of [1, 2, 3, 4, 5, 6, 7]) {
           expect(data.filter((text) => text.includes(`${INJECTION} ${part}`))).toHaveLength(1);
         }
       }),
@@ -145,9 +153,25 @@ describe('the prompt', () => {
     expect(blocks.filter(({ label }) => label === 'program')).toEqual([{ label: 'program', text: program }]);
   });
 
+  it('puts what the human wants right now before everything else', () => {
+    const { blocks } = parse(buildPrompt(proposeContext({ guidance: 'leave the parser alone' })));
+    expect(blocks[0]).toEqual({ label: 'guidance', text: 'leave the parser alone' });
+    expect(buildPrompt(proposeContext())).not.toContain('guidance.md');
+  });
+
+  it('hands on near misses and what earlier proposals noted, as data', () => {
+    const nearMisses = [settledTrial({ number: 7, metric: 79.5, description: 'inline the hot call' })];
+    const { blocks } = parse(
+      buildPrompt(proposeContext({ nearMisses, notes: [{ trial: 5, text: 'the cache is cold' }] })),
+    );
+    const data = blocks.filter(({ label }) => label === 'data').map(({ text }) => text);
+    expect(data).toContain('trial 7 | 79.5 ms | inline the hot call');
+    expect(data).toContain('trial 5:\nthe cache is cold');
+  });
+
   it('says when program.md is too long to be shown whole', () => {
     const prompt = buildPrompt(proposeContext({ program: `begin ${'word '.repeat(9_000)}` }));
-    expect(prompt).toContain('only its first 24000 characters are shown');
+    expect(prompt).toContain('only its first 16000 characters are shown');
   });
 
   it('does not let an outsider be taken for the operator', () => {

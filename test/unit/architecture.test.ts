@@ -13,10 +13,12 @@ const LAYERS: Readonly<Record<string, number>> = {
   config: 2,
   gate: 3,
   evaluate: 3,
+  model: 3,
   evaluators: 4,
   propose: 5,
   loop: 6,
   dashboard: 7,
+  service: 7,
   cli: 8,
 };
 
@@ -25,13 +27,15 @@ const SOLE_IMPORTERS: Readonly<Record<string, RegExp>> = {
   'simple-git': /^git\/history\.ts$/,
   'better-sqlite3': /^store\/database\.ts$/,
   ini: /^config\//,
-  zod: /^(config\/|propose\/search\/|cli\/init-flags\.ts)/,
+  zod: /^(config\/|model\/|propose\/search\/|cli\/init-flags\.ts)/,
+  openai: /^model\/endpoint\.ts$/,
   chokidar: /^propose\/manual\.ts$/,
   pino: /^loop\/signs-of-life\.ts$/,
   commander: /^cli\//,
   'csv-stringify/sync': /^dashboard\//,
   '@clack/prompts': /^cli\//,
   picocolors: /^dashboard\//,
+  plist: /^service\//,
 };
 
 interface Import {

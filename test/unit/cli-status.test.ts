@@ -31,6 +31,8 @@ function report(changes: Partial<StatusReport> = {}): StatusReport {
     incumbentRef: 'refs/autoresearch/engineering/api-speed/incumbent',
     branchName: 'autoresearch/engineering/api-speed',
     mergeCommand: 'git -C /home/me/work merge --ff-only refs/autoresearch/engineering/api-speed/incumbent',
+    spent: null,
+    budget: { usd: null, tokens: null },
     workspace: { kind: 'worktree', path: '/home/me/.cache/autoresearch/0123/engineering/api-speed' },
     ...changes,
   };

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readConfigLines } from '../../src/config/read-lines.js';
-import { settingsHelp } from '../../src/config/schema.js';
 import { parseSettings } from '../../src/config/settings.js';
+import { settingsHelp } from '../../src/config/settings-help.js';
 import { renderConfig, renderProgram } from '../../src/config/write.js';
 import { appErrorOf } from '../helpers/config.js';
 
@@ -15,8 +15,8 @@ describe('renderConfig', () => {
   it('explains every key of the schema once, in its section, with its default', () => {
     const text = renderConfig(NAME, REQUIRED);
     // Every key put in force at once must be accepted by the reader and be the schema's own set.
-    const all = linesOf(text.replace(/^#([a-z_]+ = )/gm, '$1'));
-    const rows = settingsHelp().map((row) => `${row.section}.${row.key === '<name>' ? 'tests' : row.key}`);
+    const all = linesOf(text.replace(/^#([a-z_.]+ = )/gm, '$1'));
+    const rows = settingsHelp().map((row) => `${row.section}.${row.key.replace('<name>', 'tests')}`);
     expect(all.map((line) => `${line.section}.${line.key}`).sort()).toEqual(rows.sort());
     for (const row of settingsHelp()) {
       const line = all.find((each) => each.section === row.section && each.key === row.key);
@@ -32,7 +32,7 @@ describe('renderConfig', () => {
       agent: { preset: 'command', command: 'my-agent; true # "x"' },
       checks: [
         { name: 'tests', command: 'npm test' },
-        { name: 'types', command: 'tsc' },
+        { name: 'types', command: 'tsc', minutes: '5' },
       ],
       workspace: { kind: 'checkout' },
     });
@@ -46,6 +46,7 @@ describe('renderConfig', () => {
       ['gate', 'kind', 'single'],
       ['checks', 'tests', 'npm test'],
       ['checks', 'types', 'tsc'],
+      ['checks', 'types.minutes', '5'],
       ['workspace', 'kind', 'checkout'],
     ]);
     expect(text).toMatch(/^# Experiment engineering\/api-speed\n/);
@@ -65,7 +66,7 @@ describe('renderConfig', () => {
         });
         const settings = parseSettings(linesOf(Buffer.from(text).toString('utf8')), 'config.cfg');
         expect(settings.evaluateCmd).toBe(evaluate.trim());
-        expect(settings.checks).toEqual([{ name: 'a.b-c', command: check.trim() }]);
+        expect(settings.checks).toMatchObject([{ kind: 'command', name: 'a.b-c', command: check.trim() }]);
       }),
       { numRuns: 500 },
     );

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readConfigLines } from '../../src/config/read-lines.js';
-import { settingsHelp } from '../../src/config/schema.js';
 import { parseSettings } from '../../src/config/settings.js';
+import { settingsHelp } from '../../src/config/settings-help.js';
 import { AppError } from '../../src/core/errors.js';
 import { appErrorOf, MINIMAL_CONFIG } from '../helpers/config.js';
 
@@ -27,7 +27,10 @@ describe('settings', () => {
       repository: null,
       repositoryRootCommit: null,
       proposer: { kind: 'manual', seed: 42, explicit: false },
-      agent: { preset: null, command: null, model: null, timeoutMinutes: 30, idleMinutes: 10 },
+      agent: {
+        ...{ preset: null, command: null, model: null, timeoutMinutes: 30, idleMinutes: 10 },
+        ...{ extraArgs: null, envAllow: [], price: null },
+      },
       gate: {
         kind: 'auto',
         level: 'auto',
@@ -38,26 +41,41 @@ describe('settings', () => {
         probe: true,
       },
       checks: [],
+      holdout: null,
       limits: {
         maxTrials: null,
         maxHours: null,
+        maxTrialsPerDay: null,
+        maxCostUsd: null,
+        maxCostPerTrialUsd: null,
+        maxTokens: null,
+        minFreeMb: 200,
         maxConsecutiveCrashes: 5,
         maxIdleProposals: 10,
         patience: null,
         targetValue: null,
         checkMinutes: 10,
       },
+      loop: { interval: null, inhibitSleep: true },
       workspace: {
         kind: null,
         link: [],
         setupCmd: null,
         keep: [],
         warmupRuns: 1,
+        exclusive: 'auto',
         scope: 'normal',
         branch: true,
       },
       protect: { paths: [] },
-      retention: { logTrials: 200 },
+      sandbox: { kind: 'none', network: true, agentNetwork: true, write: [], hide: [], device: [] },
+      notify: {
+        command: null,
+        webhook: null,
+        webhookEnv: null,
+        events: ['new_best', 'target_reached', 'plateau', 'budget_spent', 'stopped', 'runner_restarted'],
+      },
+      retention: { logTrials: 200, refTrials: 10000 },
     });
   });
 
@@ -75,6 +93,37 @@ describe('settings', () => {
     });
   });
 
+  it('take a limit of time per check, limits for numbers, and what is held out', () => {
+    const settings = withLines(
+      '[checks]\ntests.minutes = 0.5\ntests = npm test\nsize = bytes <= baseline + 5%\ntypes = tsc > /dev/null',
+      '[holdout]\nmetric = loss\nmax_regression = 1%',
+    );
+    expect(settings.checks).toEqual([
+      { kind: 'command', name: 'tests', command: 'npm test', limitMinutes: 0.5 },
+      {
+        kind: 'threshold',
+        name: 'size',
+        threshold: {
+          metric: 'bytes',
+          operator: '<=',
+          base: { kind: 'baseline' },
+          adjustment: { kind: 'percent', percent: 5 },
+        },
+      },
+      { kind: 'command', name: 'types', command: 'tsc > /dev/null', limitMinutes: null },
+    ]);
+    expect(settings.holdout).toEqual({
+      metric: 'loss',
+      command: null,
+      direction: 'lower',
+      maxRegression: { kind: 'percent', percent: 1 },
+      when: 'keeps',
+    });
+    expect(withLines('[holdout]\ncommand = make hold\ndirection = higher\nwhen = end').holdout).toMatchObject({
+      ...{ metric: 'p50_ms', command: 'make hold', direction: 'higher', when: 'end' },
+    });
+  });
+
   it('take every section', () => {
     const settings = withLines(
       '[proposer]\nkind = manual\nseed = 7\n[agent]\npreset = claude\nmodel = m\ntimeout_minutes = 0.5\nidle_minutes = 1',
@@ -82,6 +131,7 @@ describe('settings', () => {
       '[checks]\ntests = npm test\n__proto__ = true\ntypes: tsc --noEmit',
       '[limits]\nmax_trials = 3\nmax_hours = 0.25\npatience = 9\ntarget_value = -1.5e-3\ncheck_minutes = 1',
       '[workspace]\nkind = checkout\nlink = node_modules, .venv\nsetup_cmd = npm ci\nkeep =\nwarmup_runs = 0\nscope = strict\nbranch = false',
+      '[sandbox]\nkind = bwrap\nnetwork = off\nwrite = ~/.npm/, /var/cache/x\nhide = ~/notes\ndevice = /dev/dri',
       '[protect]\npaths = tests/**,./bench/\n[retention]\nlog_trials = 0',
     );
     expect(settings).toMatchObject({
@@ -95,13 +145,14 @@ describe('settings', () => {
         probe: false,
       },
       checks: [
-        { name: 'tests', command: 'npm test' },
-        { name: '__proto__', command: 'true' },
-        { name: 'types', command: 'tsc --noEmit' },
+        { kind: 'command', name: 'tests', command: 'npm test' },
+        { kind: 'command', name: '__proto__', command: 'true' },
+        { kind: 'command', name: 'types', command: 'tsc --noEmit' },
       ],
       limits: { maxTrials: 3, maxHours: 0.25, patience: 9, targetValue: -0.0015, checkMinutes: 1 },
       workspace: { kind: 'checkout', link: ['node_modules', '.venv'], keep: [], warmupRuns: 0, branch: false },
       protect: { paths: ['tests/**', 'bench'] },
+      sandbox: { kind: 'bwrap', network: false, write: ['~/.npm', '/var/cache/x'], device: ['/dev/dri'] },
       retention: { logTrials: 0 },
     });
   });
@@ -220,7 +271,14 @@ describe('what is not allowed', () => {
     ['workspace', 'link', '../other'],
     ['workspace', 'setup_cmd', ''],
     ['checks', 'tests', ''],
+    ['holdout', 'metric', '5'],
+    ['holdout', 'direction', 'up'],
+    ['holdout', 'max_regression', '-1'],
+    ['holdout', 'when', 'never'],
     ['protect', 'paths', '/etc'],
+    ['sandbox', 'kind', 'docker'],
+    ['sandbox', 'write', 'build'],
+    ['sandbox', 'write', '~/../other'],
   ])('[%s] %s = %s', (section, key, value) => {
     const error = appErrorOf(() => withLines(`[${section}]`, `${key} = ${value}`));
     expect(error.message).toMatch(
@@ -254,7 +312,36 @@ describe('what is not allowed', () => {
     ]);
     expect(appErrorOf(() => withLines('[__proto__]', 'x = 1')).message).toContain('there is no section [__proto__]');
     expect(appErrorOf(() => withLines('[model]', 'judge = x')).hint).toContain('[retention]');
-    expect(appErrorOf(() => withLines('[limits]', 'max_cost_usd = 5')).message).toContain('unknown key max_cost_usd');
+    expect(appErrorOf(() => withLines('[limits]', 'max_dollars = 5')).message).toContain('unknown key max_dollars');
+  });
+
+  it.each([
+    ['a limit that is nearly one', 'size = bytes <= baselin', /^config\.cfg:5: size = "bytes <= baselin" is no limit/],
+    ['a time for no check', 'tests.minutes = 5', /^config\.cfg:5: tests\.minutes .* check tests, which does not exist/],
+    [
+      'a time that is no number',
+      't.minutes = soon\nt = x',
+      /^config\.cfg:5: t\.minutes = "soon" .*allowed: a plain number/,
+    ],
+    ['a time for a limit', 'size = bytes <= 5\nsize.minutes = 5', /^config\.cfg:6: size\.minutes has no meaning/],
+  ])('in [checks] %s', (_, lines, message) => {
+    const error = appErrorOf(() => withLines('[checks]', lines));
+    expect(error.message).toMatch(message);
+    expect(error.hint).not.toBe('');
+  });
+
+  it.each([
+    ['when = end', /config\.cfg:5: \[holdout\] names no number/],
+    ['metric = p50_ms', /config\.cfg:5: p50_ms is the metric that proposers improve/],
+    ['direction = higher\nmetric = other\n[gate]\nkind = sinlge', /config\.cfg:8: kind/],
+  ])('in [holdout] %j', (lines, message) => {
+    expect(appErrorOf(() => withLines('[holdout]', lines)).message).toMatch(message);
+  });
+
+  it('a metric_grep that finds the held-out line too', () => {
+    const lines = ['metric_grep = (?i).*p50', '[holdout]', 'metric = held_P50'];
+    expect(appErrorOf(() => withLines(...lines)).message).toMatch(/^config\.cfg:6: metric_grep also finds the line/);
+    expect(withLines(...lines, 'command = make hold').holdout?.command).toBe('make hold');
   });
 
   it('a missing key, with what it is for', () => {
@@ -306,7 +393,8 @@ describe('settingsHelp', () => {
     for (const row of rows) {
       expect([row.key, row.help.length > 10, row.range.length > 5]).toEqual([row.key, true, true]);
       const line = { section: row.section, key: row.key, value: row.default ?? '', line: 9 };
-      if (row.default !== null) parseSettings([...readConfigLines(MINIMAL_CONFIG, 'c'), line], 'c');
+      const others = row.section === 'holdout' ? '[holdout]\ncommand = make hold\n' : '';
+      if (row.default !== null) parseSettings([...readConfigLines(MINIMAL_CONFIG + others, 'c'), line], 'c');
     }
     expect(rows.filter((row) => row.required).map((row) => row.key)).toEqual(['target', 'evaluate_cmd', 'metric']);
   });

@@ -17,11 +17,13 @@ function stop({ limits, counters, ...state }: Change = {}) {
     metric: 'p50_ms',
     direction: 'lower',
     incumbentMetric: 50,
+    spent: { usd: 0, tokens: 0, unknownCosts: 0, unknownTokens: 0 },
     ...state,
     counters: { id: 1, crashStreak: 0, idleStreak: 0, trials: 0, ...counters },
     limits: {
       ...{ maxExperiments: null, maxTrials: null, maxHours: null, patience: null, targetValue: null },
       ...{ maxConsecutiveCrashes: 5, maxIdleProposals: 10 },
+      ...{ maxCostUsd: null, maxTokens: null, maxCostPerTrialUsd: null },
       ...limits,
     },
   });

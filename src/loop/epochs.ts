@@ -1,0 +1,24 @@
+import { shiftOf, shiftText } from '../gate/drift.js';
+import type { Comparison } from '../gate/types.js';
+import type { TrialRow } from '../store/rows.js';
+import type { RunContext } from './context.js';
+
+/**
+ * Level shifts of the machine: where fresh runs of the incumbent show one, a new epoch begins, and what was measured
+ * before it is no longer compared with what comes after.
+ */
+export function noteShift(
+  { store, revision, emit, now }: RunContext,
+  trial: TrialRow,
+  { known, fresh }: { readonly known: Comparison; readonly fresh: readonly number[] },
+): void {
+  const shift = shiftOf(known, fresh);
+  if (shift === null) return;
+  store.beginEpoch({
+    ...{ revision: revision.number, trialId: trial.id, commit: trial.incumbentCommit },
+    ...{ valueBefore: shift.before, valueAfter: shift.after, beganAt: now() },
+  });
+  const since = trial.number === null ? 'now' : `since trial ${trial.number}`;
+  const text = `the machine measures the same code ${shiftText(revision.metric, shift)} ${since}: values before are not compared with values after`;
+  emit({ kind: 'notice', level: 'warning', text });
+}

@@ -1,0 +1,30 @@
+/** Which version of a program is installed: it is on record with every call, because all flags move. */
+import { realpath, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { oneLine } from '../core/text.js';
+import { runTool } from '../process/tool.js';
+
+const PATIENCE_MS = 10_000;
+
+/** By file and its time, so that an update in the middle of a long run is noticed. */
+const known = new Map<string, Promise<string | null>>();
+
+/** Null when the program does not say. `path` is absolute. */
+export async function programVersion(path: string, env: Readonly<Record<string, string>>): Promise<string | null> {
+  const file = await realpath(path);
+  const key = `${path} ${file} ${(await stat(file)).mtimeMs}`;
+  const found = known.get(key) ?? ask(path, env);
+  known.set(key, found);
+  return await found;
+}
+
+async function ask(path: string, env: Readonly<Record<string, string>>): Promise<string | null> {
+  const { stdout, exitCode } = await runTool([path, '--version'], {
+    cwd: tmpdir(),
+    env,
+    timeoutMs: PATIENCE_MS,
+    maxBytes: 65_536,
+  });
+  if (exitCode !== 0) return null;
+  return /\d+\.\d+[\w.+-]*/.exec(oneLine(stdout.toString('utf8'), 400))?.[0] ?? null;
+}
