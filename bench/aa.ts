@@ -1,5 +1,5 @@
 /**
- * The A/A proof: the built command tries changes that change nothing, on a real benchmark timed by a real clock, from the
+ * The A/A test: the built command tries changes that change nothing, on a real benchmark timed by a real clock, from the
  * agent's edit to the recorded verdict. Every keep is false. `npm run bench:aa -- [--trials 100] [--json]`
  */
 import { execFileSync, spawn } from 'node:child_process';

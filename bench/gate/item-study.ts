@@ -44,7 +44,7 @@ function passingTasks(random: Random, tasks: number, rates: Readonly<Record<Side
 const SPREAD_LOSS = 1.2;
 
 /** Timed tasks: each has its own length and noise, and all of one run share what the machine did meanwhile. */
-export function timedTasks(random: Random, tasks: number, { shape, shared, own, gain }: TimedTasks): Suite {
+function timedTasks(random: Random, tasks: number, { shape, shared, own, gain }: TimedTasks): Suite {
   const lengths = Array.from({ length: tasks }, () => Math.exp(normal(random)));
   const machine: NoiseStream = SHAPES[shape](random, shared);
   return {
@@ -153,9 +153,16 @@ export interface ItemAnswer {
   readonly tally: ItemTally;
 }
 
-export function itemAnswers({ neutral, better }: { readonly neutral: number; readonly better: number }): ItemAnswer[] {
+interface ItemEffort {
+  /** Candidates that change nothing, and better ones. */
+  readonly neutral: number;
+  readonly better: number;
+  readonly rules?: readonly Gate[];
+}
+
+export function itemAnswers({ neutral, better, rules = ITEM_RULES }: ItemEffort): ItemAnswer[] {
   return ITEM_SCENES.flatMap(({ name, gains, suite }) =>
-    ITEM_RULES.map((gate) => {
+    rules.map((gate) => {
       return { scene: name, gains, rule: gate.name, tally: itemTally(gate, suite, gains ? better : neutral) };
     }),
   );

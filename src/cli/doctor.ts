@@ -16,7 +16,7 @@ import { out, outJson, styleOf, talk } from './output.js';
 import { type OpenedExperiment, openExperiment } from './place.js';
 import { positiveInteger } from './run.js';
 
-/** `doctor`: what the evaluator and the gate are worth, measured with the experiment's own code against itself. */
+/** `doctor`: the machine, and what evaluator and gate are worth, measured with the experiment's own code against itself. */
 interface DoctorOptions {
   readonly experiment?: string;
   readonly path?: string;
@@ -36,7 +36,7 @@ const EVALUATIONS_PER_TRIAL = 3;
 export const addDoctor: AddCommands = (program: Command, exit: Exit) => {
   program
     .command('doctor')
-    .description('what your evaluator can see: measures the same code again and again, and as a candidate of its own')
+    .description('what is wrong or weak, with the cure: machine, agent, service, and what your evaluator can see')
     .option('-e, --experiment <domain/name>', EXPERIMENT_HELP)
     .option('--runs <count>', 'measurements of the same code in a row', positiveInteger, RUNS)
     .option('--trials <count>', 'trials of the same code against itself', positiveInteger, TRIALS)
@@ -62,13 +62,16 @@ interface Examined {
 
 /** @returns 0, or 17 when something keeps the experiment from working, or what a signal asks for. */
 async function examine(opened: OpenedExperiment, options: DoctorOptions): Promise<number> {
+  const { machineFindings } = await import('./doctor-machine.js');
+  const machine = await machineFindings(opened);
   const examined = options.quick || options.last ? await recall(opened, options) : await rehearseNow(opened, options);
   if (typeof examined === 'number') return examined;
   const { renderDoctor } = await import('../dashboard/doctor-view.js');
   const { name, configPath } = opened.experiment;
-  const report = { experiment: name, configPath, now: Date.now(), ...examined };
+  const findings = [...machine, ...examined.findings];
+  const report = { experiment: name, configPath, now: Date.now(), ...examined, findings };
   out(renderDoctor(report, options.json ? 'json' : 'terminal', styleOf(process.stdout)));
-  return examined.findings.some(({ level }) => level === 'problem') ? EXIT_CODES.environment : EXIT_CODES.done;
+  return findings.some(({ level }) => level === 'problem') ? EXIT_CODES.environment : EXIT_CODES.done;
 }
 
 async function recall(opened: OpenedExperiment, options: DoctorOptions): Promise<Examined> {

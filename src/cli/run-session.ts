@@ -14,9 +14,12 @@ import { sandboxText } from '../loop/sandbox.js';
 import { StateFolder } from '../loop/state-folder.js';
 import { exitCodeOf } from '../loop/stop-rules.js';
 import { StopSwitch } from '../loop/stop-switch.js';
+import { ADAPTERS, unenforced } from '../model/adapters/index.js';
 import { probeContainment } from '../process/containment.js';
-import { findProgram, shellName } from '../process/shell.js';
+import { inhibitSleep } from '../process/inhibit-sleep.js';
+import { shellName } from '../process/shell.js';
 import { StoreReader } from '../store/reader.js';
+import { agentsOnPath } from './detect/surroundings.js';
 import { LiveLine } from './live-line.js';
 import { out, styleOf, talk } from './output.js';
 import type { RunOptions } from './run.js';
@@ -38,8 +41,6 @@ interface RunWatcher {
   event(event: RunEvent): void;
 }
 
-const AGENTS = ['claude', 'codex', 'gemini'] as const;
-
 export async function runToEnd(request: SessionRequest): Promise<number> {
   const { experiment, repository, options, retry } = request;
   const mode = request.mode ?? (options.loop ? 'loop' : 'single');
@@ -48,6 +49,8 @@ export async function runToEnd(request: SessionRequest): Promise<number> {
   const live = new LiveLine(process.stderr);
   if (!options.quiet) await announce(experiment, repository, { loop: options.loop === true, mode });
   const notices = mode === 'loop' ? runNotices(experiment, repository, (text) => live.print(`warning: ${text}`)) : null;
+  const isLoop = mode === 'loop' && experiment.settings.loop.inhibitSleep;
+  const letSleep = isLoop ? inhibitSleep(`runs ${formatExperimentName(experiment.name)}`) : () => {};
   let result: RunResult;
   try {
     const trials = new TrialPrinter(experiment, repository, live);
@@ -71,6 +74,7 @@ export async function runToEnd(request: SessionRequest): Promise<number> {
     await notices?.end(result.stop);
   } finally {
     live.close();
+    letSleep();
     release();
   }
   await summarise(request, result);
@@ -135,7 +139,17 @@ async function announce(experiment: Experiment, repository: Repository, options:
   talk(
     `workspace: ${workspace === 'worktree' ? workspacePath(repository, experiment.name) : `${repository.root} (your checkout)`}`,
   );
+  const unkept = unkeptBudget(settings);
+  if (kind === 'agent' && unkept !== null) talk(unkept);
   if (options.loop && byHand && !settings.proposer.explicit) talk(nobodyProposes(experiment));
+}
+
+/** Which budget the agent itself does not know: it is looked at when the proposal is done. */
+function unkeptBudget({ agent, limits }: Experiment['settings']): string | null {
+  const isLimited = limits.maxCostPerTrialUsd !== null || limits.maxCostUsd !== null;
+  if (!isLimited || agent.preset === null || agent.preset === 'command') return null;
+  if (unenforced(ADAPTERS[agent.preset], { usd: 1 }).length === 0) return null;
+  return `${agent.preset} cannot keep to a budget while it works: what a proposal cost is looked at afterwards, and one that cost too much is not kept`;
 }
 
 function nobodyProposes(experiment: Experiment): string {
@@ -143,7 +157,7 @@ function nobodyProposes(experiment: Experiment): string {
 }
 
 export function howToHire(experiment: Experiment): string {
-  const found = AGENTS.filter((agent) => findProgram(agent, process.env['PATH'] ?? ''));
+  const found = agentsOnPath();
   const preset = found[0] ?? 'claude';
   const where = found.length > 0 ? `${found.join(', ')} found on PATH` : 'no agent found on PATH';
   return `To hire an agent (${where}), add to ${experiment.configPath}:

@@ -57,7 +57,7 @@ function proposeLimit(experiment: Experiment): number {
   return experiment.settings.agent.timeoutMinutes * MS_PER_MINUTE;
 }
 
-export function heldBackNow({ experiment, repository }: OpenedExperiment): HeldBack | null {
+function heldBackNow({ experiment, repository }: OpenedExperiment): HeldBack | null {
   const state = new StateFolder(repository.commonDir, experiment.name);
   return heldBack(newestSession(state), readRecord(state.service));
 }

@@ -3,17 +3,23 @@ import { userInfo } from 'node:os';
 import { EXIT_CODES } from '../core/errors.js';
 import type { Json } from '../core/json.js';
 import { oneLine } from '../core/text.js';
+import { doingNow } from '../dashboard/doing.js';
 import { jsonDocument } from '../dashboard/formats.js';
+import type { StateFolder } from '../loop/state-folder.js';
 import { runManager, type ServiceState } from '../service/manager.js';
 import { type HeldBack, heldBack } from '../service/record.js';
 import { lingers } from '../service/systemd.js';
+import { StoreReader } from '../store/reader.js';
 import { out } from './output.js';
+import { newestEvent } from './runner-event.js';
 import { newestSession } from './service-run.js';
 import { openTarget, type ServiceTarget, type TargetOptions } from './service-target.js';
 
 /** `service status`: what the manager says about the service, and what of ours stands in its way. */
 interface Found {
   readonly state: ServiceState;
+  /** What the runner does, from its own records: the manager is told only now and then. */
+  readonly doing: string;
   /** Null on macOS and where nobody can tell. */
   readonly lingering: boolean | null;
   readonly held: HeldBack | null;
@@ -38,10 +44,23 @@ async function look({ manager, state: folder, record }: ServiceTarget): Promise<
   const state = await manager.state();
   return {
     state,
+    doing: isUp(state) ? doing(folder) : '',
     lingering: manager.kind === 'systemd' ? await lingers(userInfo().username, runManager) : null,
     held: isUp(state) ? null : heldBack(newestSession(folder), record),
     missing: (record?.program ?? []).filter((path) => !existsSync(path)),
   };
+}
+
+function doing(folder: StateFolder): string {
+  const store = StoreReader.open(folder.store);
+  if (store === null) return 'starting';
+  try {
+    const measurement = store.runningMeasurements().at(-1) ?? null;
+    const event = newestEvent(folder.daemonLog);
+    return doingNow({ trial: store.openTrial(), measurement, event, now: Date.now() }).what;
+  } finally {
+    store.close();
+  }
 }
 
 function isUp({ activity }: ServiceState): boolean {
@@ -56,10 +75,11 @@ const ACTIVITIES: Readonly<Record<ServiceState['activity'], string>> = {
   failed: 'failed, and not started again',
 };
 
-function textOf({ label, manager, files }: ServiceTarget, { state, lingering, held, missing }: Found): string {
+function textOf({ label, manager, files }: ServiceTarget, found: Found): string {
+  const { state, lingering, held, missing } = found;
   const rows: [string, string][] = [];
   if (isUp(state)) {
-    rows.push(['doing', oneLine(state.text) || '(it has not said)'], ['process', String(state.pid ?? 'none')]);
+    rows.push(['doing', found.doing], ['process', String(state.pid ?? 'none')]);
   } else if (held) {
     rows.push(['ended', `${held.reason}: ${oneLine(held.detail, 400)}`]);
   } else if (state.exitCode !== null && state.exitCode !== 0) {
@@ -89,6 +109,7 @@ function documentOf({ label, name, manager, files }: ServiceTarget, found: Found
           installed: true,
           running: isUp(found.state),
           ...found.state,
+          doing: found.doing,
           lingering: found.lingering,
           ended: found.held === null ? null : { reason: found.held.reason, detail: found.held.detail },
           missing: found.missing,

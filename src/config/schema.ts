@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { optional, required, withDefault } from './keys.js';
+import { modelKeys } from './model-keys.js';
 import {
   anyNumber,
   choice,
@@ -93,6 +94,15 @@ export const configSchema = z.strictObject({
       timeout_minutes: withDefault(minutes(0.01, 1440), '30', 'How long one proposal may take.'),
       idle_minutes: withDefault(minutes(0.01, 1440), '10', 'How long the agent may be silent.'),
     })
+    .prefault({}),
+  judge: z
+    .strictObject({
+      ...modelKeys('scores, for the evaluators llm_judge_...'),
+      votes: withDefault(integer({ min: 1, max: 25 }), '3', 'How often the judge is asked; scores are the means.'),
+    })
+    .prefault({}),
+  target_model: z
+    .strictObject(modelKeys('answers the test cases of llm_judge_prompt; without it the judge does'))
     .prefault({}),
   gate: z
     .strictObject({

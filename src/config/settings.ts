@@ -6,6 +6,7 @@ import type { Direction } from '../core/metric.js';
 import { type ConfigProblem, configError } from './config-error.js';
 import { explainInvalid, explainMissing, explainUnknown } from './explain.js';
 import { type Check, checkProblems, checksOf, type Holdout, holdoutOf, holdoutProblems } from './keep-conditions.js';
+import { modelProblems } from './model-keys.js';
 import type { ConfigLine } from './read-lines.js';
 import { CHECKS_SECTION, type ConfigOutput, configSchema, MINUTES_SUFFIX } from './schema.js';
 
@@ -32,6 +33,9 @@ export interface ExperimentSettings {
   /** `explicit`: the file names the kind, it is not merely the default. */
   readonly proposer: Section<'proposer'> & { readonly explicit: boolean };
   readonly agent: Section<'agent'>;
+  /** For evaluators that ask a model; `adapter` is null where none is named. */
+  readonly judge: Section<'judge'>;
+  readonly targetModel: Section<'target_model'>;
   readonly gate: Section<'gate'>;
   readonly checks: readonly Check[];
   /** Null: nothing is held out. */
@@ -158,7 +162,8 @@ function contradictions(output: ConfigOutput, sources: Sources): ConfigProblem[]
       hint: 'set preset = command, or delete the command',
     });
   }
-  return [...problems, ...checkProblems(output, line), ...holdoutProblems(output, line)];
+  const models = (['judge', 'target_model'] as const).flatMap((name) => modelProblems(name, output[name], line));
+  return [...problems, ...models, ...checkProblems(output, line), ...holdoutProblems(output, line)];
 }
 
 function toSettings(output: ConfigOutput, sources: Sources): ExperimentSettings {
@@ -177,6 +182,8 @@ function toSettings(output: ConfigOutput, sources: Sources): ExperimentSettings 
     repositoryRootCommit: output.repository_root_commit,
     proposer: { ...camelKeys(output.proposer), explicit: sources.has('proposer.kind') },
     agent: camelKeys({ ...agent, preset: agent.preset ?? (agent.command === null ? null : 'command') }),
+    judge: camelKeys(output.judge),
+    targetModel: camelKeys(output.target_model),
     gate: camelKeys(output.gate),
     checks: checksOf(output),
     holdout: holdoutOf(output),

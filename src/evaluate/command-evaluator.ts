@@ -20,6 +20,8 @@ export interface EvaluatorCommand {
   readonly rule: MetricRule;
   readonly timeBudgetMs: number;
   readonly hardLimitMs: number;
+  /** Variables that it gets besides those of the trial. */
+  readonly environment: Readonly<Record<string, string>>;
 }
 
 export interface EvaluateRequest {
@@ -28,6 +30,8 @@ export interface EvaluateRequest {
   readonly trial: number | null;
   readonly commit: string;
   readonly seed: number;
+  /** How often this commit was measured before: whoever keeps answers must not give an old one for a new measurement. */
+  readonly repeat: number;
   /** Which part of the data to measure on: `holdout` for the held-out command, else empty. */
   readonly split: string;
   readonly logPath: string;
@@ -92,10 +96,12 @@ export async function evaluate(
 function evaluatorEnvironment(evaluator: EvaluatorCommand, request: EvaluateRequest): Record<string, string> {
   return {
     ...baseEnvironment(request.ambient, request.programsFolder),
+    ...evaluator.environment,
     AUTORESEARCH_EXPERIMENT: request.experiment,
     AUTORESEARCH_TRIAL: request.trial === null ? '' : String(request.trial),
     AUTORESEARCH_COMMIT: request.commit,
     AUTORESEARCH_SEED: String(request.seed),
+    AUTORESEARCH_REPEAT: String(request.repeat),
     AUTORESEARCH_SPLIT: request.split,
     AUTORESEARCH_TIME_BUDGET_SECONDS: String(evaluator.timeBudgetMs / 1000),
     AUTORESEARCH_OUTPUT_DIR: request.outputFolder,

@@ -7,7 +7,7 @@ import type { Comparison } from './types.js';
  */
 const HEARTBEAT_EVALUATIONS = 12;
 /** A candidate far below the bar is a reason to measure an incumbent again that was not measured for this long. */
-const DOUBTFUL_EVALUATIONS = 4;
+const DOUBTFUL_EVALUATIONS = 2;
 
 export interface Bar {
   /** The incumbent's level that the screen compares with. */

@@ -35,7 +35,7 @@ interface Demands {
 
 const DEFAULT: Demands = {
   items: [0, ...Array<number>(9).fill(0.01)],
-  runs: [0, 0.0005, 0.001, 0.002, 0.002, ...Array<number>(5).fill(0.003)],
+  runs: [0, 0.0004, 0.0008, 0.0015, 0.0015, ...Array<number>(5).fill(0.0022)],
   futile: [0.5, 0.3, 0.25, 0.2, 0.2, 0.15, 0.12, 0.1, 0.1, 0],
   pairs: [0, 0, 0.0012, 0.0018, ...Array<number>(6).fill(0.002)],
 };

@@ -1,5 +1,6 @@
 /** Small questions to the file system that the git layer asks again and again. */
-import { access, lstat, readdir, readFile } from 'node:fs/promises';
+import { access, lstat, open, readdir, readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { errnoOf } from '../core/errors.js';
 
 const ABSENT = ['ENOENT', 'ENOTDIR'];
@@ -23,6 +24,18 @@ export async function kindOf(path: string): Promise<FileKind> {
   if (found === null) return 'missing';
   if (found.isFile()) return 'file';
   return found.isDirectory() ? 'folder' : 'other';
+}
+
+/** Makes a file, and its name in its folder, outlast a loss of power. */
+export async function syncFile(path: string): Promise<void> {
+  for (const each of [path, dirname(path)]) {
+    const handle = await open(each, 'r');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  }
 }
 
 /** Names in a folder; none when there is no folder. */

@@ -9,7 +9,7 @@ import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { AppError, errnoOf } from '../core/errors.js';
 import type { ExperimentName } from '../core/names.js';
 import { quoted } from './failure.js';
-import { type FileKind, kindOf, namesIn, textOf } from './files.js';
+import { type FileKind, kindOf, namesIn, syncFile, textOf } from './files.js';
 import type { Git } from './git.js';
 import { linkedGitDir, MARKER_FILE } from './own-worktree.js';
 import type { Repository } from './repository.js';
@@ -82,7 +82,7 @@ export class WorktreeHome {
     if (registered !== null && (await this.#isWhole(registered))) {
       await this.#restoreLinkFile(registered);
       await this.#lock(registered);
-      await rm(this.#intentFile, { force: true });
+      await this.#forgetIntent(registered);
       return this.#whole(registered, false);
     }
     await this.#clear(registered);
@@ -119,14 +119,23 @@ export class WorktreeHome {
   async #create(commit: string): Promise<string> {
     await mkdir(dirname(this.#intentFile), { recursive: true });
     await writeFile(this.#intentFile, this.path);
+    await syncFile(this.#intentFile);
     await mkdir(dirname(this.path), { recursive: true });
     await this.#repository.git.run(['worktree', 'add', '--detach', '--no-checkout', this.path, commit]);
     const gitDir = await linkedGitDir(this.path);
     if (gitDir === null) throw new Error(`git worktree add left no .git file in ${this.path}`);
     await this.#lock(gitDir);
     await writeFile(join(gitDir, MARKER_FILE), this.#repository.root);
-    await rm(this.#intentFile, { force: true });
+    await this.#forgetIntent(gitDir);
     return gitDir;
+  }
+
+  /** Git syncs none of the files that tell whose the folder is; without them nobody could prove that it is ours. */
+  async #forgetIntent(gitDir: string): Promise<void> {
+    if ((await textOf(this.#intentFile)) === null) return;
+    const proofs = ['HEAD', 'commondir', 'gitdir', MARKER_FILE].map((name) => join(gitDir, name));
+    for (const proof of [...proofs, join(this.path, '.git')]) await syncFile(proof);
+    await rm(this.#intentFile, { force: true });
   }
 
   async #clear(registered: string | null): Promise<void> {

@@ -1,11 +1,9 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { AppError } from '../core/errors.js';
 import type { MeasuredSide, Measurement } from '../core/measurement.js';
 import { oneLine, plainLines } from '../core/text.js';
 import { MS_PER_MINUTE } from '../core/units.js';
 import { EVALUATOR_GRACE_MS, evaluate, type RawMeasurement } from '../evaluate/command-evaluator.js';
-import { changedDefinitions, overlayDefinitions } from '../evaluate/definitions.js';
 import { baseEnvironment, safeSearchPath } from '../evaluate/environment.js';
 import { withoutHeldOut } from '../evaluate/held-out.js';
 import { readTail } from '../process/capture.js';
@@ -14,10 +12,12 @@ import type { TrialRow } from '../store/rows.js';
 import { failureOf, refuseSurvivors } from './command-end.js';
 import { RunAborted, type RunContext } from './context.js';
 import { type Intrusion, Tampered, type Window } from './guard.js';
+import { layDefinitions } from './lay-definitions.js';
+import { MachineWatch, sleptReason } from './machine-watch.js';
 import { linkRunLog } from './run-log.js';
 import { measuringSandbox } from './sandbox.js';
 import { setUp } from './setup.js';
-import { takeTurn } from './turns.js';
+import { takeTurn, tellsTime } from './turns.js';
 import { sleepUntil } from './wait.js';
 
 /**
@@ -57,10 +57,14 @@ export class Lab {
   #commandNumber = 0;
   /** What happened during the newest measurement that it must not be judged by. */
   #intrusion: Intrusion | null = null;
+  readonly #machine: MachineWatch;
+  /** Why the newest measurement counts for nothing. */
+  #slept: string | null = null;
 
   constructor(context: RunContext) {
     this.#context = context;
-    const { workspace, emit } = context;
+    this.#machine = new MachineWatch(context, tellsTime(context.revision.metric));
+    const { workspace } = context;
     // In a checkout such a folder is the operator's own choice (an activated .venv).
     const open = workspace.kind === 'worktree' ? workspace.path : null;
     const { path, removed } = safeSearchPath(process.env['PATH'] ?? '', open);
@@ -68,7 +72,7 @@ export class Lab {
     if (removed.length === 0) return;
     const entries = removed.map((entry) => (entry === '' ? '(empty)' : oneLine(entry))).join(', ');
     const text = `left out of PATH for measurements, because a candidate could put programs there: ${entries}`;
-    emit({ kind: 'notice', level: 'warning', text });
+    this.#warn(text);
   }
 
   /**
@@ -106,6 +110,11 @@ export class Lab {
         await this.#place(request.commit, request.trial);
         continue;
       }
+      if (this.#slept !== null && measurement.outcome !== 'tampered') {
+        this.#warn(`${this.#slept}: it is measured again`);
+        await this.#place(request.commit, request.trial);
+        continue;
+      }
       if (measurement.outcome !== 'try_later') return measurement;
       const waitMs = TRY_LATER_MS[Math.min(tries, TRY_LATER_MS.length - 1)] ?? 0;
       const untilMs = this.#context.now() + waitMs;
@@ -113,6 +122,10 @@ export class Lab {
       await sleepUntil(untilMs, this.#context);
       await this.#place(request.commit, request.trial);
     }
+  }
+
+  #warn(text: string): void {
+    this.#context.emit({ kind: 'notice', level: 'warning', text });
   }
 
   #mayRepeat(): boolean {
@@ -151,31 +164,14 @@ export class Lab {
 
   async #place(commit: string, trial: TrialRow): Promise<void> {
     await this.#context.workspace.materialise(commit);
-    await this.#layDefinitions();
+    await layDefinitions(this.#context);
     const isSetUp = await setUp(this.#context, async ({ command, limitMs }) => {
       this.#announce(trial, 'setup', limitMs);
       const { result, logPath } = await this.#command(trial, { kind: 'setup', label: 'setup', command, limitMs });
       const reason = failureOf(result, limitMs);
       return reason === null ? null : { reason, tail: await this.tail(logPath) };
     });
-    if (isSetUp) await this.#layDefinitions();
-  }
-
-  async #layDefinitions(): Promise<void> {
-    const { workspace, revision, state, repository } = this.#context;
-    if (workspace.path === repository.root) await this.#requireDefinitions();
-    else await overlayDefinitions(state.definitions(revision.number), revision.files, workspace.path);
-  }
-
-  /** In a checkout the definitions are the operator's own files: nothing is laid over, they must still be the same. */
-  async #requireDefinitions(): Promise<void> {
-    const { revision, repository } = this.#context;
-    const own = revision.files.filter((file) => file.source === join(repository.root, file.path));
-    const changed = await changedDefinitions(repository.root, own);
-    if (changed.length === 0) return;
-    throw new AppError('conflict', `${changed.join(', ')} decides the measurement and was changed during the run`, {
-      hint: 'start `autoresearch run` again: it measures a new baseline with the changed files',
-    });
+    if (isSetUp) await layDefinitions(this.#context);
   }
 
   async #execute(request: MeasureRequest): Promise<Measurement> {
@@ -209,6 +205,7 @@ export class Lab {
       trial: trial.number,
       commit,
       seed: seed ?? experiment.settings.proposer.seed,
+      repeat: store.timesMeasured(commit, { isHoldout: side === 'holdout' }),
       split: side === 'holdout' ? 'holdout' : '',
       logPath,
       outputFolder: state.measurementOutput(trial.id, id),
@@ -220,15 +217,16 @@ export class Lab {
       onStart: (identity: Parameters<typeof store.recordMeasurementProcess>[1]) =>
         store.recordMeasurementProcess(id, identity),
     };
-    const raw = await this.#watched({ kind: 'measurement', trial, revision }, async () => {
-      const done = this.#forProposers(await evaluate(evaluator, request, signal));
-      refuseSurvivors(done);
-      if (done.outcome === 'interrupted') throw new RunAborted();
-      return done;
+    const { result: raw, machine } = await this.#watched({ kind: 'measurement', trial, revision }, async () => {
+      const done = await this.#machine.during(() => evaluate(evaluator, request, signal));
+      refuseSurvivors(done.result);
+      if (done.result.outcome === 'interrupted') throw new RunAborted();
+      return { ...done, result: this.#forProposers(done.result) };
     });
-    const reading = this.#unlessTampered(await this.#unlessEdited(raw, commit));
+    this.#slept = sleptReason(machine);
+    const reading = this.#unlessVoid(await this.#unlessEdited(raw, commit));
     const measurement: Measurement = { id, side, commit, ...reading };
-    store.finishMeasurement(measurement, raw);
+    store.finishMeasurement(measurement, { ...raw, machine });
     this.#context.emit({ kind: 'measured', side, metric: measurement.metric, wallSeconds: measurement.wallSeconds });
     return measurement;
   }
@@ -242,9 +240,11 @@ export class Lab {
     return result;
   }
 
-  #unlessTampered(raw: RawMeasurement): RawMeasurement {
-    if (this.#intrusion === null) return raw;
-    return { ...raw, outcome: 'tampered', metric: null, items: [], feedback: null, reason: this.#intrusion.reason };
+  /** A number that nothing may be judged by is none. */
+  #unlessVoid(raw: RawMeasurement): RawMeasurement {
+    const none = { metric: null, items: [], feedback: null };
+    if (this.#intrusion !== null) return { ...raw, ...none, outcome: 'tampered', reason: this.#intrusion.reason };
+    return this.#slept === null ? raw : { ...raw, ...none, outcome: 'skipped', reason: this.#slept };
   }
 
   /** What an evaluator leaves for the next proposal must not tell what is held out. */

@@ -10,6 +10,7 @@ import { metricRule } from '../evaluate/metric.js';
 import type { Workspace } from '../git/types.js';
 import type { Store } from '../store/store.js';
 import type { Revision } from './context.js';
+import { modelCommands, modelDefinitions, modelEnvironment } from './model-roles.js';
 import { requireSandbox, sandboxDefinition } from './sandbox.js';
 import type { StateFolder } from './state-folder.js';
 
@@ -39,7 +40,7 @@ export async function openRevision(
     experimentFolder: experiment.folder,
     experimentPath: `.autoresearch/${experiment.name.domain}/${experiment.name.name}`,
     evaluateCmd: settings.evaluateCmd,
-    checks: commandsOf(settings),
+    checks: [...commandsOf(settings), ...modelCommands(settings)],
     literalTargets,
     protect: settings.protect.paths,
   });
@@ -53,6 +54,7 @@ export async function openRevision(
   const times = {
     timeBudgetMs: settings.timeBudgetMinutes * MS_PER_MINUTE,
     hardLimitMs: settings.hardLimitMinutes * MS_PER_MINUTE,
+    environment: modelEnvironment(settings),
   };
   const rule = metricRule({ metric, grep: settings.metricGrep, pick: settings.metricPick });
   const evaluator = { command: settings.evaluateCmd, rule, ...times };
@@ -61,7 +63,7 @@ export async function openRevision(
 
 function holdoutEvaluator(
   { holdout, metricPick: pick }: ExperimentSettings,
-  times: Pick<EvaluatorCommand, 'timeBudgetMs' | 'hardLimitMs'>,
+  times: Omit<EvaluatorCommand, 'command' | 'rule'>,
 ): EvaluatorCommand | null {
   if (holdout === null || holdout.command === null) return null;
   return { command: holdout.command, rule: metricRule({ metric: holdout.metric, grep: null, pick }), ...times };
@@ -77,6 +79,7 @@ function measuringSettings({ settings }: Experiment) {
     [timeBudgetMinutes, hardLimitMinutes, link, setupCmd, keep, warmupRuns],
     ...(holdout === null ? [] : [holdoutDefinition(holdout)]),
     ...sandboxDefinition(settings),
+    ...modelDefinitions(settings),
   ];
 }
 

@@ -10,6 +10,7 @@ import { linkedGitDir } from '../git/own-worktree.js';
 import { makeWritable } from '../git/worktree-home.js';
 import { type Mount, type SandboxPlan, sandboxProblem } from '../process/sandbox.js';
 import type { RunContext } from './context.js';
+import { modelAdapters } from './model-roles.js';
 import { AGENT_PLACES, SECRETS, SERVICES, SHOWN_SERVICES, TEMPORARY } from './sandbox-places.js';
 import type { StateFolder } from './state-folder.js';
 
@@ -69,7 +70,7 @@ export async function measuringSandbox(place: Place, outputFolder: string | null
   const own = await freshFolders(place.state);
   const definitions = place.state.definitions(place.revision.number);
   const mounts = [
-    ...surroundings(place, { own, agent: null }),
+    ...surroundings(place, { own, agents: modelAdapters(place.experiment.settings) }),
     ...operatorsDefinitions(place),
     ...state(place, [definitions, place.state.programs].filter((path) => existsSync(path)).map(readOnly)),
     ...(outputFolder === null ? [] : [writable(outputFolder)]),
@@ -84,7 +85,7 @@ export async function agentSandbox(place: Place, recordFolder: string): Promise<
   const own = await freshFolders(place.state);
   const git = place.workspace.kind === 'worktree' ? await worktreeGit(place, own.objects) : NO_GIT;
   const mounts = [
-    ...surroundings(place, { own, agent: agent.preset }),
+    ...surroundings(place, { own, agents: agent.preset === null ? [] : [agent.preset] }),
     ...operatorsDefinitions(place),
     ...state(place, [writable(recordFolder)]),
     ...git.mounts,
@@ -121,12 +122,12 @@ export async function removeSandboxes({ sandboxes }: StateFolder): Promise<void>
 }
 
 /** All but git and state: what is hidden, what may be written, the workspace. */
-function surroundings(place: Place, { own, agent }: { own: OwnFolders; agent: string | null }): readonly Mount[] {
+function surroundings(place: Place, { own, agents }: { own: OwnFolders; agents: readonly string[] }): readonly Mount[] {
   const { experiment, workspace, repository } = place;
   const { root } = repository;
   const { write, device } = experiment.settings.sandbox;
   const free = write.flatMap(existingPlace);
-  const used = agent === null ? [] : agentPlaces(agent);
+  const used = agents.flatMap(agentPlaces);
   const places = hiddenPlaces(experiment.settings, [...free, ...used]);
   const hiddenInRoot = outermost(places.filter((path) => isInside(root, path)));
   const hidden = outermost(places.filter((path) => !isInside(root, path)));

@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { AppError } from '../core/errors.js';
 import type { TrialRow } from '../store/rows.js';
 import type { Judgement } from '../store/steps.js';
@@ -98,6 +100,7 @@ export async function finishTrial(context: RunContext, lab: Lab, started: TrialR
         trial = context.store.judge(trial.id, await judgeUntampered(context, lab, trial));
         break;
       case 'judged':
+        await keepReachable(context, trial);
         trial = await settle(context, trial);
         break;
       case 'proposing':
@@ -115,4 +118,12 @@ async function judgeUntampered(context: RunContext, lab: Lab, trial: TrialRow): 
     if (!(error instanceof Tampered)) throw error;
     return unmeasured('tampered', error.message);
   }
+}
+
+/** What was measured may have taken away the ref that keeps the candidate; the row says what it was. */
+async function keepReachable({ refs, repository }: RunContext, trial: TrialRow): Promise<void> {
+  const { kind, number, candidateCommit } = trial;
+  if (kind !== 'trial' || number === null || candidateCommit === null) return;
+  const loose = await readFile(join(repository.commonDir, refs.trialRef(number)), 'utf8').catch(() => '');
+  if (loose.trim() !== candidateCommit) await refs.createTrialRef(number, candidateCommit);
 }

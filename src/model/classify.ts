@@ -45,7 +45,7 @@ function emptyAnswer(name: string, { mode, report }: Ending): Failure | null {
 }
 
 function fromEvent(name: string, end: FailedEnd, now: number): Failure {
-  const { outcome, message, status = null, retryAt = null, transient = false } = end;
+  const { outcome, message, status = null, retryAt = null, transient = false, ownCap = false } = end;
   const kind =
     outcome === null
       ? (failureOfStatus(status, message, now) ?? failureOfError(message, now))
@@ -57,6 +57,8 @@ function fromEvent(name: string, end: FailedEnd, now: number): Failure {
       return { ...kind, reason, retryAt: retryAt === null ? kind.retryAt : believable(retryAt, now) };
     case 'crash':
       return { ...kind, reason, transient: kind.transient || transient };
+    case 'budget':
+      return { ...kind, reason, ownCap };
     default:
       return { ...kind, reason };
   }

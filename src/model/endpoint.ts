@@ -153,7 +153,7 @@ class EndpointCall {
 }
 
 function kindOf(status: number | null, said: string, now: number): Failure {
-  if (/insufficient_quota/.test(said)) return { outcome: 'budget', reason: said };
+  if (/insufficient_quota/.test(said)) return { outcome: 'budget', reason: said, ownCap: false };
   if (status === 404) return { outcome: 'auth', reason: said };
   // Without a status the connection failed: that passes.
   if (status === null) return { ...failureOfError(said, now), outcome: 'crash', transient: true };

@@ -5,8 +5,6 @@
 import { resetTimeIn } from './reset-time.js';
 import type { Failure, FailureOutcome } from './types.js';
 
-type Known = Exclude<FailureOutcome, 'rate_limit' | 'crash'>;
-
 /** In the order in which they are tried. */
 const PATTERNS: readonly (readonly [FailureOutcome, RegExp])[] = [
   ['budget', /insufficient_quota|credit balance/i],
@@ -37,7 +35,7 @@ export function failureInText(text: string, now: number): Failure | null {
 export function failureOfStatus(status: number | null, text: string, now: number): Failure | null {
   if (status === null || status < 400) return null;
   if (status === 401 || status === 403) return { outcome: 'auth', reason: text };
-  if (status === 402) return { outcome: 'budget', reason: text };
+  if (status === 402) return failure('budget', text, now);
   if (status === 429 || status === 529) return failure('rate_limit', text, now);
   if (status === 408) return { outcome: 'crash', reason: text, transient: true };
   return { outcome: 'crash', reason: text, transient: status >= 500 };
@@ -46,6 +44,7 @@ export function failureOfStatus(status: number | null, text: string, now: number
 export function failure(outcome: FailureOutcome, reason: string, now: number): Failure {
   if (outcome === 'rate_limit') return { outcome, reason, retryAt: resetTimeIn(reason, now) };
   if (outcome === 'crash') return { outcome, reason, transient: false };
+  if (outcome === 'budget') return { outcome, reason, ownCap: false };
   return { outcome, reason };
 }
 
@@ -54,7 +53,7 @@ export function failureOfError(text: string, now: number): Failure {
   return failureInText(text, now) ?? { outcome: 'crash', reason: text, transient: false };
 }
 
-const WORDS: Readonly<Record<Known | 'rate_limit' | 'crash', string>> = {
+const WORDS: Readonly<Record<FailureOutcome, string>> = {
   rate_limit: 'is rate limited',
   auth: 'is not logged in, or may not use this model',
   budget: 'has used up its money',

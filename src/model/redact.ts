@@ -1,5 +1,5 @@
 /** Keeps credentials out of reasons, answers and transcripts: they are stored, shown and, in a commit, published. */
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { lstat, readFile, writeFile } from 'node:fs/promises';
 import { errnoOf } from '../core/errors.js';
 
 const SECRET_NAME = /KEY|TOKEN|SECRET|PASSWORD/i;
@@ -21,7 +21,8 @@ export function redactor(environment: Variables): (text: string) => string {
 /** The same for a file that a program wrote; one without secrets is not touched. */
 export async function redactFile(path: string, environment: Variables): Promise<void> {
   try {
-    if ((await stat(path)).size > MAX_FILE_BYTES) return;
+    const found = await lstat(path);
+    if (!found.isFile() || found.size > MAX_FILE_BYTES) return;
     // Bytes as characters: what is not UTF-8 stays as it is.
     const text = (await readFile(path)).toString('latin1');
     const secrets = secretsIn(environment).map((secret) => Buffer.from(secret).toString('latin1'));

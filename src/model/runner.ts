@@ -28,14 +28,24 @@ const DENIAL_CHARS = 120;
 const MAX_DENIALS = 20;
 
 /** Calls for answers, each with a record of its own in the folder. */
-export function cliModel(cli: Cli, { recordFolder, now }: { recordFolder: string; now: () => number }): Model {
+export function cliModel(
+  cli: Cli,
+  {
+    recordFolder,
+    now,
+    ambient = process.env,
+  }: Pick<CallPlace, 'now'> & {
+    readonly recordFolder: string;
+    readonly ambient?: CallPlace['ambient'];
+  },
+): Model {
   return async (request, signal) => {
     await mkdir(recordFolder, { recursive: true });
     const id = randomUUID();
     const place: CallPlace = {
       recordPath: join(recordFolder, `${request.stage.replace(/[^\w-]/g, '_')}-${id}`),
       mark: `AUTORESEARCH_MARK_${id.replaceAll('-', '')}`,
-      ambient: process.env,
+      ambient,
       now,
     };
     return await runCli(cli, request, { place, signal });
@@ -60,7 +70,8 @@ export async function runCli(
   if (adapter.program !== null && program === null) {
     return notCalled({ outcome: 'missing_program', reason: `${adapter.program} is not on PATH` });
   }
-  if (Buffer.byteLength(request.prompt) > (adapter.maxPromptBytes ?? Number.POSITIVE_INFINITY)) {
+  const prompt = promptFor(request, adapter.features);
+  if (Buffer.byteLength(prompt) > (adapter.maxPromptBytes ?? Number.POSITIVE_INFINITY)) {
     const reason = explain(adapter.name, 'crash', 'the prompt is too long for it');
     return notCalled({ outcome: 'crash', reason, transient: false });
   }
@@ -69,7 +80,7 @@ export async function runCli(
       ? await CallFolder.toAnswer()
       : await CallFolder.toEdit(editFolder, { root: `${place.recordPath}.call`, leftovers: adapter.leftovers ?? null });
   try {
-    const call = callOf(cli, request, { folder, targets: place.targets ?? [] });
+    const call = callOf(cli, request, { folder, prompt, targets: place.targets ?? [] });
     await folder.write(adapter.writes(call));
     const command = [...(program === null ? [] : [program]), ...adapter.argv(call)];
     const fullEnv = { ...env, ...adapter.env(call), ...place.env };
@@ -104,14 +115,13 @@ function environmentFor({ adapter, allow }: Cli, { mode }: ModelRequest, place: 
 }
 
 function callOf(
-  { adapter, model, extraArgs }: Cli,
+  { model, extraArgs }: Cli,
   request: ModelRequest,
-  { folder, targets }: { folder: CallFolder; targets: readonly string[] },
+  { folder, prompt, targets }: { folder: CallFolder; prompt: string; targets: readonly string[] },
 ): AdapterCall {
   const { mode, system = '', schema, limits = {} } = request;
   return {
-    ...{ mode, model, system, limits, targets, extraArgs },
-    prompt: promptFor(request, adapter.features),
+    ...{ mode, model, system, prompt, limits, targets, extraArgs },
     schema: schema === undefined ? null : jsonSchemaOf(schema),
     cwd: folder.cwd,
     files: folder.files,

@@ -32,10 +32,11 @@ const entry = z.discriminatedUnion('outcome', [
   z.strictObject({ ...facts, outcome: z.literal('ok'), text: z.string().default(''), value: z.json().optional() }),
   z.strictObject({ ...facts, outcome: z.literal('rate_limit'), reason, retryAt: z.number().nullable().default(null) }),
   z.strictObject({ ...facts, outcome: z.literal('crash'), reason, transient: z.boolean().default(false) }),
+  z.strictObject({ ...facts, outcome: z.literal('budget'), reason, ownCap: z.boolean().default(false) }),
   z.strictObject({
     ...facts,
     outcome: z.enum([
-      ...(['empty', 'refused', 'timeout', 'auth', 'budget', 'turn_limit', 'schema', 'missing_program'] as const),
+      ...(['empty', 'refused', 'timeout', 'auth', 'turn_limit', 'schema', 'missing_program'] as const),
       'untrusted',
     ]),
     reason,
@@ -96,6 +97,8 @@ function replyOf(found: Entry): ModelReply {
       return { ...known, outcome: 'rate_limit', reason: found.reason, retryAt: found.retryAt };
     case 'crash':
       return { ...known, outcome: 'crash', reason: found.reason, transient: found.transient };
+    case 'budget':
+      return { ...known, outcome: 'budget', reason: found.reason, ownCap: found.ownCap };
     default:
       return { ...known, outcome: found.outcome, reason: found.reason };
   }

@@ -59,6 +59,8 @@ export type Failure =
   | { readonly outcome: 'rate_limit'; readonly reason: string; readonly retryAt: number | null }
   /** `transient`: the same call may well succeed in a moment. */
   | { readonly outcome: 'crash'; readonly reason: string; readonly transient: boolean }
+  /** `ownCap`: only what this call was allowed is used up, not the account. */
+  | { readonly outcome: 'budget'; readonly reason: string; readonly ownCap: boolean }
   | { readonly outcome: PlainFailure; readonly reason: string };
 
 type PlainFailure =
@@ -66,7 +68,6 @@ type PlainFailure =
   | 'refused'
   | 'timeout'
   | 'auth'
-  | 'budget'
   | 'turn_limit'
   | 'schema'
   | 'missing_program'

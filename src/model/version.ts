@@ -11,11 +11,20 @@ const known = new Map<string, Promise<string | null>>();
 
 /** Null when the program does not say. `path` is absolute. */
 export async function programVersion(path: string, env: Readonly<Record<string, string>>): Promise<string | null> {
-  const file = await realpath(path);
-  const key = `${path} ${file} ${(await stat(file)).mtimeMs}`;
-  const found = known.get(key) ?? ask(path, env);
-  known.set(key, found);
+  const stamp = await stampOf(path);
+  if (stamp === null) return null;
+  const found = known.get(stamp) ?? ask(path, env);
+  known.set(stamp, found);
   return await found;
+}
+
+async function stampOf(path: string): Promise<string | null> {
+  try {
+    const file = await realpath(path);
+    return `${path} ${file} ${(await stat(file)).mtimeMs}`;
+  } catch {
+    return null; // It is being replaced just now: the call itself will tell whether it can be run.
+  }
 }
 
 async function ask(path: string, env: Readonly<Record<string, string>>): Promise<string | null> {

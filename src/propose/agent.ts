@@ -143,17 +143,14 @@ export class AgentProposer implements Proposer {
           reason,
           `${this.#cli.adapter.install}, run \`${this.#program}\` once to log in, then run again`,
         );
-      case 'auth':
-      case 'budget':
-      case 'untrusted':
-        // Such a failure can pass: the operator is called when a second one confirms it.
-        if (this.#isBlocked) throw this.#mend(reason, cureOf(reply.outcome, this.#program) ?? '');
-        this.#isBlocked = true;
+      default: {
+        const cure = reply.outcome === 'budget' && reply.ownCap ? null : cureOf(reply.outcome, this.#program);
+        // Even such a failure can pass: the operator is called when a second one confirms it.
+        if (cure !== null && this.#isBlocked) throw this.#mend(reason, cure);
+        this.#isBlocked = cure !== null;
+        if (cure === null) this.#failures += 1;
         return { ...nothing(reason), ...spending };
-      default:
-        this.#isBlocked = false;
-        this.#failures += 1;
-        return { ...nothing(reason), ...spending };
+      }
     }
   }
 

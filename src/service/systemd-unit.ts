@@ -30,7 +30,7 @@ export function renderUnit(definition: ServiceDefinition, { notify, user }: Unit
   const { argv, environment, experiment, repository, files } = definition;
   const [program, ...args] = argv;
   return [
-    '# Written by `autoresearch service install`; for changes of your own use `systemctl --user edit`.',
+    '# Written by `autoresearch service install`; changes of your own belong into a drop-in (systemctl edit).',
     '[Unit]',
     `Description=autoresearch ${experiment} (${escapePercent(repository)})`,
     'StartLimitIntervalSec=300',

@@ -60,6 +60,17 @@ export class MeasurementReader extends Questions {
       .reverse();
   }
 
+  /** How often this code was measured; by the held-out command, or by the evaluator. Thrown away runs do not count. */
+  timesMeasured(commit: string, { isHoldout }: { isHoldout: boolean }): number {
+    const row = this.get(
+      `SELECT COUNT(*) AS times FROM measurements WHERE commit_id = ? AND state = 'done' AND outcome = 'measured'
+        AND side <> 'warmup' AND (side = 'holdout') = ?`,
+      commit,
+      isHoldout ? 1 : 0,
+    );
+    return Number(row?.['times']);
+  }
+
   /** Measurements of anything since this code was last measured. */
   evaluationsSince(commit: string): number {
     const row = this.get(

@@ -70,9 +70,12 @@ export class ResultsMirror {
   }
 }
 
-/** A crash in the middle of an append leaves a beginning of the right text: nothing of a person's is in it. */
+/**
+ * A crash in the middle of an append leaves a beginning of the right text, a loss of power zeros after it: nothing of a
+ * person's is in it.
+ */
 function isTornPrefix(found: string, wanted: string): boolean {
-  return wanted.startsWith(found);
+  return wanted.startsWith(found.replace(/\0+$/, ''));
 }
 
 /** The original's file as it was imported, perhaps without header or last newline: its lines all live on. */

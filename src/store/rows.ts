@@ -112,6 +112,11 @@ export interface MeasurementRow {
   readonly signal: string | null;
   readonly containment: string | null;
   readonly swept: number | null;
+  /** Of the minute before. */
+  readonly loadAverage: number | null;
+  readonly cpuMhz: number | null;
+  /** Cores that other programs kept busy meanwhile. */
+  readonly otherCores: number | null;
   readonly logPath: string;
   readonly trace: CommandTrace;
   readonly startedAt: number;

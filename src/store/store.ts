@@ -1,11 +1,9 @@
-import type { Json } from '../core/json.js';
-import type { Measurement } from '../core/measurement.js';
 import type { Direction } from '../core/metric.js';
-import type { Containment, ProcessIdentity } from '../process/types.js';
+import type { ProcessIdentity } from '../process/types.js';
 import { openForWriting } from './database.js';
-import { StoreReader } from './reader.js';
+import { MeasurementWriter } from './measurement-writer.js';
 import type { EpochRow, SessionRow, TrialRow } from './rows.js';
-import type { CandidateIntent, Judgement, MeasurementStart, Settlement, TrialStart, UncountedEnding } from './steps.js';
+import type { CandidateIntent, Judgement, Settlement, TrialStart, UncountedEnding } from './steps.js';
 
 /** The fact that holds the proposer's snapshot. */
 export const PROPOSER_STATE = 'proposer_state';
@@ -14,7 +12,7 @@ export const PROPOSER_STATE = 'proposer_state';
  * The experiment's memory, written by the one lock holder. Each method is one durable transaction and one legal step of
  * a trial: proposing -> committing -> measuring -> judged -> settled.
  */
-export class Store extends StoreReader {
+export class Store extends MeasurementWriter {
   /** Creates or migrates the store. Only the lock holder may call it. */
   static create(path: string): Store {
     return new Store(openForWriting(path), path);
@@ -27,7 +25,7 @@ export class Store extends StoreReader {
   }
 
   beginTrial(start: TrialStart): TrialRow {
-    const id = this.#run(
+    const id = this.run(
       `INSERT INTO trials (kind, phase, session_id, revision, proposer, incumbent_commit, mark, retry_of, started_at)
        VALUES (?, 'proposing', ?, ?, ?, ?, ?, ?, ?)`,
       start.kind,
@@ -46,7 +44,7 @@ export class Store extends StoreReader {
   beginStudy(
     start: Omit<TrialStart, 'retryOf' | 'proposer'> & { candidateCommit: string; description: string },
   ): TrialRow {
-    const id = this.#run(
+    const id = this.run(
       `INSERT INTO trials (kind, phase, session_id, revision, proposer, incumbent_commit, candidate_commit, description, attempt, mark, started_at)
        VALUES (?, 'measuring', ?, ?, 'nobody', ?, ?, ?, 1, ?, ?)`,
       start.kind,
@@ -62,12 +60,12 @@ export class Store extends StoreReader {
   }
 
   recordProposerProcess(trialId: number, identity: ProcessIdentity): void {
-    this.#run('UPDATE trials SET process = ? WHERE id = ?', JSON.stringify(identity), trialId);
+    this.run('UPDATE trials SET process = ? WHERE id = ?', JSON.stringify(identity), trialId);
   }
 
   /** The proposal is a tree now; everything that makes its commit the same sha again is on record. */
   intendCommit(trialId: number, intent: CandidateIntent): TrialRow {
-    this.#transaction(() => {
+    this.transaction(() => {
       this.#intend(trialId, intent);
       if (intent.proposerState !== undefined) this.setFact(PROPOSER_STATE, intent.proposerState);
     });
@@ -75,7 +73,7 @@ export class Store extends StoreReader {
   }
 
   #intend(trialId: number, intent: CandidateIntent): void {
-    this.#run(
+    this.run(
       `UPDATE trials SET phase = 'committing', number = ?, tree = ?, parent_commit = ?, commit_epoch_seconds = ?,
          commit_message = ?, candidate_commit = ?, ruling = ?, description = ?, changed_paths = ?, insertions = ?,
          deletions = ?, notes = ?, propose_ms = ?, cost_usd = ?, usage = ?
@@ -101,7 +99,7 @@ export class Store extends StoreReader {
 
   /** The candidate commit is durable in git. */
   recordCommit(trialId: number, commit: string): TrialRow {
-    this.#run(
+    this.run(
       "UPDATE trials SET phase = 'measuring', candidate_commit = ? WHERE id = ? AND phase = 'committing'",
       commit,
       trialId,
@@ -111,20 +109,20 @@ export class Store extends StoreReader {
 
   /** Counts a start of measuring: a candidate that kills the runner each time is found out by it. */
   beginAttempt(trialId: number): TrialRow {
-    this.#run("UPDATE trials SET attempt = attempt + 1 WHERE id = ? AND phase = 'measuring'", trialId);
+    this.run("UPDATE trials SET attempt = attempt + 1 WHERE id = ? AND phase = 'measuring'", trialId);
     return this.#trial(trialId);
   }
 
   /** The run was stopped on purpose: the start does not count against the candidate, its measurements are void. */
   suspendAttempt(trialId: number): void {
-    this.#transaction(() => {
+    this.transaction(() => {
       this.dropMeasurements(trialId);
-      this.#run("UPDATE trials SET attempt = MAX(attempt - 1, 0) WHERE id = ? AND phase = 'measuring'", trialId);
+      this.run("UPDATE trials SET attempt = MAX(attempt - 1, 0) WHERE id = ? AND phase = 'measuring'", trialId);
     });
   }
 
   judge(trialId: number, judgement: Judgement): TrialRow {
-    this.#run(
+    this.run(
       `UPDATE trials SET phase = 'judged', outcome = ?, verdict = ?, reason = ?, statistics = ?, metric = ?,
          incumbent_metric = ?, holdout = ?, feedback = ?, crash_tail = ? WHERE id = ? AND phase IN ('committing', 'measuring')`,
       judgement.outcome,
@@ -143,8 +141,8 @@ export class Store extends StoreReader {
 
   /** The last step of a judged trial: its row is final, the session and the proposer have learned from it. */
   settle(trialId: number, settlement: Settlement): TrialRow {
-    return this.#transaction(() => {
-      this.#run(
+    return this.transaction(() => {
+      this.run(
         "UPDATE trials SET phase = 'settled', notes = ?, settled_at = ? WHERE id = ? AND phase = 'judged'",
         JSON.stringify(settlement.notes),
         settlement.now,
@@ -157,8 +155,8 @@ export class Store extends StoreReader {
 
   /** Ends an attempt that does not count: it gives its number back and leaves no line in results.tsv. */
   endUncounted(trialId: number, ending: UncountedEnding): TrialRow {
-    return this.#transaction(() => {
-      this.#run(
+    return this.transaction(() => {
+      this.run(
         `UPDATE trials SET phase = 'settled', number = NULL, outcome = ?, reason = ?, notes = ?, settled_at = ?,
            description = CASE WHEN description = '' THEN ? ELSE description END,
            cost_usd = COALESCE(?, cost_usd), usage = CASE WHEN usage = 'null' THEN ? ELSE usage END
@@ -177,60 +175,13 @@ export class Store extends StoreReader {
     });
   }
 
-  /** Records that a measurement is about to run, before it runs. Returns its id and log path. */
-  beginMeasurement(start: MeasurementStart): { id: number; logPath: string } {
-    return this.#transaction(() => {
-      const id = this.#run(
-        `INSERT INTO measurements (trial_id, attempt, side, commit_id, state, log_path, mark, started_at)
-         VALUES (?, ?, ?, ?, 'running', '', ?, ?)`,
-        start.trialId,
-        start.attempt,
-        start.side,
-        start.commit,
-        start.mark,
-        start.now,
-      );
-      const logPath = start.logPath(id);
-      this.#run('UPDATE measurements SET log_path = ? WHERE id = ?', logPath, id);
-      return { id, logPath };
-    });
-  }
-
-  recordMeasurementProcess(measurementId: number, identity: ProcessIdentity): void {
-    this.#run('UPDATE measurements SET process = ? WHERE id = ?', JSON.stringify(identity), measurementId);
-  }
-
-  finishMeasurement(measurement: Measurement, process: { containment: Containment; swept: number }): void {
-    this.#run(
-      `UPDATE measurements SET state = 'done', outcome = ?, metric = ?, secondary = ?, reason = ?, wall_seconds = ?,
-         cpu_seconds = ?, peak_memory_bytes = ?, exit_code = ?, signal = ?, containment = ?, swept = ? WHERE id = ? AND state = 'running'`,
-      measurement.outcome,
-      measurement.metric,
-      JSON.stringify(measurement.secondary),
-      measurement.reason,
-      measurement.wallSeconds,
-      measurement.cpuSeconds,
-      measurement.peakMemoryBytes,
-      measurement.exitCode,
-      measurement.signal,
-      process.containment,
-      process.swept,
-      measurement.id,
-    );
-  }
-
-  /** Half measurements of a runner that died, or was told to stop, count for nothing. */
-  dropMeasurements(trialId: number): void {
-    this.#run("UPDATE measurements SET state = 'dropped' WHERE trial_id = ? AND state != 'dropped'", trialId);
-  }
-
   beginSession(now: number): SessionRow {
-    this.#run('INSERT INTO sessions (started_at) VALUES (?)', now);
+    this.run('INSERT INTO sessions (started_at) VALUES (?)', now);
     return this.#session();
   }
 
   endSession(id: number, ending: { reason: string; detail: string; activeMs: number; now: number }): void {
-    this.#run(
+    this.run(
       'UPDATE sessions SET ended_at = ?, stop_reason = ?, stop_detail = ?, active_ms = ? WHERE id = ?',
       ending.now,
       ending.reason,
@@ -241,7 +192,7 @@ export class Store extends StoreReader {
   }
 
   addRevision(revision: { hash: string; metric: string; direction: Direction; now: number }): number {
-    return this.#run(
+    return this.run(
       'INSERT INTO revisions (hash, metric, direction, created_at) VALUES (?, ?, ?, ?)',
       revision.hash,
       revision.metric,
@@ -251,7 +202,7 @@ export class Store extends StoreReader {
   }
 
   beginEpoch(epoch: EpochRow): void {
-    this.#run(
+    this.run(
       'INSERT INTO epochs (revision, trial_id, commit_id, value_before, value_after, began_at) VALUES (?, ?, ?, ?, ?, ?)',
       epoch.revision,
       epoch.trialId,
@@ -262,25 +213,17 @@ export class Store extends StoreReader {
     );
   }
 
-  setFact(key: string, value: Json): void {
-    this.#run(
-      'INSERT INTO facts (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
-      key,
-      JSON.stringify(value),
-    );
-  }
-
   importLines(lines: readonly string[]): void {
-    this.#transaction(() => {
+    this.transaction(() => {
       for (const [position, line] of lines.entries()) {
-        this.#run('INSERT INTO imported (position, line) VALUES (?, ?)', position, line);
+        this.run('INSERT INTO imported (position, line) VALUES (?, ?)', position, line);
       }
       this.setFact('imported', lines.length);
     });
   }
 
   #recordSession({ session, proposerState }: Settlement): void {
-    this.#run(
+    this.run(
       'UPDATE sessions SET crash_streak = ?, idle_streak = ?, trials = ?, active_ms = ? WHERE id = ?',
       session.crashStreak,
       session.idleStreak,
@@ -301,14 +244,5 @@ export class Store extends StoreReader {
     const row = this.newestSession();
     if (!row) throw new Error(`no session in ${this.path}`);
     return row;
-  }
-
-  #transaction<T>(work: () => T): T {
-    return this.guard(() => this.database.transaction(work).immediate());
-  }
-
-  /** Runs one statement that must touch exactly one row (or insert one); returns the inserted row's id. */
-  #run(sql: string, ...parameters: (string | number | null)[]): number {
-    return this.guard(() => Number(this.statement(sql).run(...parameters).lastInsertRowid));
   }
 }

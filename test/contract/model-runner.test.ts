@@ -2,7 +2,10 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { CallAborted } from '../../src/model/aborted.js';
+import { commandAdapter } from '../../src/model/adapters/command.js';
+import { ADAPTERS, unenforced } from '../../src/model/adapters/index.js';
 import { ADAPTER_NAMES } from '../../src/model/adapters/types.js';
+import { cliModel } from '../../src/model/runner.js';
 import type { ModelReply } from '../../src/model/types.js';
 import { ModelPlace, type Preset } from '../helpers/model.js';
 import { newTag, processesWith, until } from '../helpers/process.js';
@@ -159,6 +162,28 @@ describe('aider', () => {
   it('is refused for answers', async () => {
     const answer = new ModelPlace().call('aider', 'success', { request: { mode: 'answer' } });
     await expect(answer).rejects.toMatchObject({ code: 'config' });
+  });
+});
+
+describe('a model behind a command line', () => {
+  it('keeps a record of each call, whatever the stage is called', async () => {
+    const place = new ModelPlace();
+    const recordFolder = join(place.path, 'records');
+    const cli = { adapter: commandAdapter('cat'), model: null, extraArgs: [], allow: [], prices: new Map() };
+    const model = cliModel(cli, { recordFolder, now: Date.now });
+    const request = { stage: '../judge', mode: 'answer', prompt: 'echo', timeoutMs: 20_000 } as const;
+    expect(textOf(await model(request, new AbortController().signal)).trim()).toBe('echo');
+    expect(readdirSync(recordFolder)).toEqual([
+      expect.stringMatching(/^___judge-[\w-]+\.log$/),
+      expect.stringMatching(/^___judge-[\w-]+\.out$/),
+    ]);
+  });
+
+  it('says which limits its program cannot keep', () => {
+    const limits = { turns: 3, usd: 1 };
+    expect(unenforced(ADAPTERS.claude, limits)).toEqual([]);
+    expect(unenforced(ADAPTERS.codex, limits)).toEqual(['turns', 'usd']);
+    expect(unenforced(ADAPTERS.codex, {})).toEqual([]);
   });
 });
 

@@ -1,10 +1,12 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parse } from 'plist';
 import { describe, expect, it } from 'vitest';
 import { findProgram } from '../../src/process/shell.js';
 import { renderEnvironmentFile } from '../../src/service/environment-file.js';
-import { readRecord, writeRecord } from '../../src/service/record.js';
+import { renderAgent } from '../../src/service/launchd-agent.js';
+import { readRecord, writeRecord, writeWhole } from '../../src/service/record.js';
 import { renderUnit } from '../../src/service/systemd-unit.js';
 import { temporaryFolder } from '../helpers/git.js';
 import { definitionWith } from '../helpers/service.js';
@@ -43,7 +45,7 @@ describe.skipIf(analyze === null)('systemd', () => {
 });
 
 describe('the environment file', () => {
-  it('means the same to a shell', () => {
+  it('means the same to the shell that launchd starts, which passes every word on', () => {
     const values = {
       ONE: 'plain',
       TWO: 'a "b" $HOME `id` \\ \\n \'q\' # ;',
@@ -51,13 +53,15 @@ describe('the environment file', () => {
       FOUR: '',
       FIVE: '=é=',
     };
-    const path = join(temporaryFolder(), 'service.env');
-    writeFileSync(path, renderEnvironmentFile(values));
-    const print = 'process.stdout.write(JSON.stringify(process.env))';
-    const { stdout } = spawnSync('sh', ['-c', 'set -a; . "$0"; exec "$@"', path, process.execPath, '-e', print], {
-      env: {},
-      encoding: 'utf8',
-    });
+    const home = temporaryFolder();
+    const print = join(home, 'print.cjs');
+    writeFileSync(print, 'process.stdout.write(JSON.stringify({ ...process.env, argv: process.argv }))');
+    const definition = definitionWith({ home, program: [process.execPath, print], repository: '/it\'s "$HOME"' });
+    writeWhole(definition.files.environment, renderEnvironmentFile(values), 0o600);
+    const agent = parse(renderAgent(definition, { label: 'x', home, hasEnvironmentFile: true }));
+    const [shell = '', ...args] = (agent as { ProgramArguments: string[] }).ProgramArguments;
+    const { stdout } = spawnSync(shell, args, { env: {}, encoding: 'utf8' });
+    expect(JSON.parse(stdout).argv).toEqual([...definition.argv, '--service', 'launchd']);
     expect(JSON.parse(stdout)).toMatchObject(values);
   });
 });

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { AppError } from '../../src/core/errors.js';
 import {
   begin,
+  IDLE,
   intent,
   judgement,
   measure,
@@ -39,6 +40,7 @@ describe('a trial in the store', () => {
         incumbentMetric: 1,
         insertions: 1,
         holdout: null,
+        spending: null,
       },
       ...{ deletions: 2, changedPaths: ['a.js'], notes: ['a note'], feedback: 'more', crashTail: 'tail', retryOf: 3 },
       trace: { mark: 'AUTORESEARCH_MARK_test', identity: { pid: 7, startTime: '8', bootId: '9' } },
@@ -83,7 +85,7 @@ describe('a trial in the store', () => {
       ...measurementOf(measurement.id, { side: 'candidate', commit: 'c', metric: 1 }),
       outcome: 'crashed',
     };
-    const process = { containment: 'pid_namespace', swept: 0 } as const;
+    const process = { containment: 'pid_namespace', swept: 0, machine: IDLE } as const;
     expect(() => store.finishMeasurement({ ...lying, outcome: 'crashed' }, process)).toThrow(/CHECK/);
   });
 
@@ -178,7 +180,7 @@ describe('a trial in the store', () => {
     store.dropMeasurements(id);
     expect(store.runningMeasurements()).toEqual([]);
     const late = measurementOf(measurement.id, { side: 'candidate', commit: 'c', metric: 1 });
-    store.finishMeasurement(late, { containment: 'pid_namespace', swept: 0 });
+    store.finishMeasurement(late, { containment: 'pid_namespace', swept: 0, machine: IDLE });
     expect(store.measurementsOf(id)).toMatchObject([{ state: 'dropped', metric: null }]);
   });
 

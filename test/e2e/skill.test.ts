@@ -41,12 +41,12 @@ describe('the skill', () => {
     expect(body.split('\n').length).toBeLessThan(500);
   });
 
-  it('has commands that run as they are written', () => {
+  it('has commands that run as they are written', { timeout: 180_000 }, () => {
     const repository = temporaryRepository({
       files: {
         'src/parse.js': "export const parse = (text) => text.split(',').map((word) => word.trim());\n// one\n// two\n",
         'bench.mjs':
-          "import { readFileSync } from 'node:fs';\nconsole.log(`bytes: ${readFileSync('src/parse.js').length}`);\n",
+          "import { readFileSync } from 'node:fs';\nconsole.log('bytes: ' + readFileSync('src/parse.js').length);\n",
       },
     });
     const { home, cacheHome } = placeOf(repository);

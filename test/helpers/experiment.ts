@@ -134,6 +134,7 @@ export class SampleExperiment {
     this.store.finishMeasurement(finished({ id: measurementId, commit: candidate, metric, outcome, logPath }), {
       containment: 'pid_namespace',
       swept: 0,
+      machine: { loadAverage: 0, cpuMhz: 2400, otherCores: 0, sleptMs: 0 },
     });
     const verdict = trial.verdict ?? 'discard';
     this.store.judge(id, {

@@ -171,10 +171,10 @@ export class Battery {
   readonly shim = buildShim(this.folder);
   #count = 0;
 
-  /** A new world of the scenario, no command run yet. */
-  world(scenario: Scenario): World {
+  /** A new world of the scenario, no command run yet; `folder` for one on a disk of its own. */
+  world(scenario: Scenario, folder?: string): World {
     this.#count += 1;
-    const world = new World(this, join(this.folder, String(this.#count)));
+    const world = new World(this, folder ?? join(this.folder, String(this.#count)));
     const template = join(this.folder, `template-${scenario.name}`);
     if (!existsSync(template)) makeTemplate(template, scenario);
     cpSync(template, world.repository.path, { recursive: true, preserveTimestamps: true });
@@ -610,7 +610,7 @@ function verdictsOf(found: Outcome, reference: Outcome): string[] {
 }
 
 /** Field by field, so that a report is short. */
-function differencesOf(found: Outcome, reference: Outcome): string[] {
+export function differencesOf(found: Outcome, reference: Outcome): string[] {
   const differences: string[] = [];
   for (const [index, wanted] of reference.trials.entries()) {
     const trial = found.trials[index];

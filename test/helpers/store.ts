@@ -11,6 +11,9 @@ type TrialStart = Parameters<Store['beginTrial']>[0];
 type CandidateIntent = Parameters<Store['intendCommit']>[1];
 type Judgement = Parameters<Store['judge']>[1];
 
+/** A machine on which nothing else ran. */
+export const IDLE = { loadAverage: 0, cpuMhz: 2400, otherCores: 0, sleptMs: 0 };
+
 export interface OpenedStore {
   readonly store: Store;
   readonly path: string;
@@ -130,7 +133,11 @@ export function measure(
     ...{ trialId, side, commit, attempt: 1, mark: 'm', now: 0 },
     logPath: (measurementId) => `measurement-${measurementId}.log`,
   });
-  store.finishMeasurement(measurementOf(id, { side, commit, metric }), { containment: 'pid_namespace', swept: 0 });
+  store.finishMeasurement(measurementOf(id, { side, commit, metric }), {
+    containment: 'pid_namespace',
+    swept: 0,
+    machine: IDLE,
+  });
   return id;
 }
 

@@ -4,7 +4,7 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { type Cheater, knowing, planOf, populated, usersThings } from '../helpers/cheaters.js';
 import { rewrites, scores } from '../helpers/experiments.js';
 
@@ -98,7 +98,7 @@ describe('settings of git', () => {
     expect(experiment.trial(2).reason).toContain('alias.again');
   });
 
-  it('are no matter where a baseline is the one that changes them again and again: it says so', async () => {
+  it('that the unmodified code changes with each measurement fail the baseline, which names them', async () => {
     const experiment = populated({
       config: { evaluate_cmd: 'git config alias.b "$(date +%N)"; sh bench.sh' },
       steps: [],
@@ -127,4 +127,22 @@ it('an honest candidate and what a person does in the repository meanwhile are l
   expect(run.notices.filter((text) => /refs|config/.test(text))).toEqual([]);
   expect(repository.git('for-each-ref', 'refs/autoresearch/rescue')).toBe('');
   expect(repository.git('rev-list', '--count', 'main')).toBe('4');
+});
+
+it('a candidate whose ref was deleted while it was measured stays reachable', async () => {
+  const experiment = populated({ steps: [] });
+  experiment.plan([rewrites(`git update-ref -d refs/autoresearch/custom/score/trials/1\n${scores(12)}`)]);
+  await experiment.run({ maxExperiments: 1 });
+  expect(experiment.course()).toEqual(['measured discard']);
+  expect(experiment.ref('trials/1')).toBe(experiment.trial(1).candidateCommit);
+});
+
+it('an empty entry of PATH is left out of what measurements search, and said', async () => {
+  vi.stubEnv('PATH', `${process.env['PATH']}::tools`);
+  const experiment = populated({ steps: [rewrites(`helper || ${scores(9)}`)] });
+  experiment.repository.write('helper', '#!/bin/sh\necho "score: 1"\n', 0o755);
+  experiment.repository.commit('a program in the folder of the candidate');
+  const run = await experiment.run({ maxExperiments: 1 });
+  expect(experiment.trial(1).metric).toBe(9);
+  expect(run.notices).toContainEqual(expect.stringContaining('left out of PATH for measurements'));
 });

@@ -40,6 +40,14 @@ describe('settings', () => {
         tie: 'discard',
         probe: true,
       },
+      judge: {
+        ...{ adapter: null, model: null, command: null, baseUrl: null, keyEnv: null, script: null, price: null },
+        ...{ timeoutSeconds: 300, votes: 3 },
+      },
+      targetModel: {
+        ...{ adapter: null, model: null, command: null, baseUrl: null, keyEnv: null, script: null, price: null },
+        timeoutSeconds: 300,
+      },
       checks: [],
       holdout: null,
       limits: {

@@ -87,7 +87,7 @@ describe.each([auto, confirm])('a machine that changed, under $name', (gate) => 
   it('costs a far worse candidate one more run where nothing changed, and none shortly after the last', () => {
     const values = { candidate: [118], incumbent: [100] };
     expect(judge(gate, aged(5), values)).toMatchObject({ asked: ['candidate', 'incumbent'], verdict: 'discard' });
-    expect(judge(gate, aged(3), values).asked).toEqual(['candidate']);
+    expect(judge(gate, aged(1), values).asked).toEqual(['candidate']);
   });
 
   it('is asked three times when a heartbeat is far off; a single outlier changes nothing', () => {

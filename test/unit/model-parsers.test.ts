@@ -68,6 +68,13 @@ describe('claude', () => {
     expect(claude(...lines)).toMatchObject({ outcome });
   });
 
+  it('tells the cap of the call from an account without money', () => {
+    expect(claude(result({ subtype: 'error_max_budget_usd' }))).toMatchObject({ outcome: 'budget', ownCap: true });
+    expect(claude(result({ is_error: true, result: 'Credit balance is too low' }))).toMatchObject({
+      ...{ outcome: 'budget', ownCap: false },
+    });
+  });
+
   it('tells when a used-up window opens again', () => {
     const event = { type: 'rate_limit_event', rate_limit_info: { status: 'rejected', resetsAt: NOW / 1000 + 3600 } };
     expect(claude(event, result({ is_error: true, result: 'no' }))).toMatchObject({
@@ -117,6 +124,14 @@ describe('codex', () => {
     expect(
       codex({ type: 'turn.failed', error: { message: 'The model x is not supported when using y' } }),
     ).toMatchObject({ outcome: 'auth' });
+  });
+
+  it('is over with its turn, and not while it reconnects', () => {
+    const parser = ADAPTERS.codex.createParser({ mode: 'edit' });
+    parser.push(JSON.stringify({ type: 'error', message: 'Reconnecting... 1/5' }));
+    expect(parser.isOver()).toBe(false);
+    parser.push(JSON.stringify(done));
+    expect(parser.isOver()).toBe(true);
   });
 
   it('without tokens and message has used up its plan', () => {

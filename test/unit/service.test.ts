@@ -13,7 +13,7 @@ import { definitionWith } from '../helpers/service.js';
 describe('the unit', () => {
   it('is what systemd needs to keep a run alive and to leave alone what a person has to mend', () => {
     expect(renderUnit(definitionWith({}), { notify: true })).toBe(
-      `# Written by \`autoresearch service install\`; for changes of your own use \`systemctl --user edit\`.
+      `# Written by \`autoresearch service install\`; changes of your own belong into a drop-in (systemctl edit).
 [Unit]
 Description=autoresearch engineering/api-speed (/srv/shop)
 StartLimitIntervalSec=300

@@ -25,7 +25,7 @@ export interface Surroundings {
   readonly agents: readonly AgentPreset[];
 }
 
-export const AGENT_PRESETS = ['claude', 'codex', 'gemini'] as const;
+export const AGENT_PRESETS = ['claude', 'codex', 'gemini', 'opencode', 'aider', 'pi'] as const;
 export type AgentPreset = (typeof AGENT_PRESETS)[number];
 
 export async function lookAround(repository: Repository, from: string): Promise<Surroundings> {
@@ -39,8 +39,13 @@ export async function lookAround(repository: Repository, from: string): Promise<
   const found = findEvaluations(project);
   const evaluations = found.map((idea) => ({ ...idea, command: fromTop(idea.command, prefix) }));
   const workspace = await findCaches(repository, { prefix, tracked });
-  const agents = AGENT_PRESETS.filter((agent) => findProgram(agent, process.env['PATH'] ?? '') !== null);
+  const agents = agentsOnPath();
   return { repository, commit, prefix, tracked, project, evaluations, workspace, agents };
+}
+
+/** `pi` is the name of other programs too: it is hired by name only. */
+export function agentsOnPath(): readonly AgentPreset[] {
+  return AGENT_PRESETS.filter((agent) => agent !== 'pi' && findProgram(agent, process.env['PATH'] ?? '') !== null);
 }
 
 /** '' also where `from` lies outside, in a workspace of ours. */

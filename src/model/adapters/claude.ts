@@ -165,6 +165,7 @@ class ClaudeParser implements StreamParser {
       status: numberOf(this.#result?.['api_error_status']),
       retryAt: this.#rejectedUntil,
       transient: this.#messageError === 'server_error',
+      ownCap: this.#result?.['subtype'] === 'error_max_budget_usd',
     };
   }
 

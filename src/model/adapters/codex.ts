@@ -48,6 +48,8 @@ class CodexParser implements StreamParser {
   readonly #mode: CallMode;
   #text = '';
   #end: 'none' | 'completed' | 'failed' = 'none';
+  /** An error alone may be followed by another attempt. */
+  #isOver = false;
   #problem = '';
   #usage: Usage | null = null;
   readonly #denials: string[] = [];
@@ -61,7 +63,7 @@ class CodexParser implements StreamParser {
   }
 
   isOver(): boolean {
-    return this.#end !== 'none';
+    return this.#isOver;
   }
 
   report() {
@@ -76,6 +78,7 @@ class CodexParser implements StreamParser {
   }
 
   #take(event: JsonObject): void {
+    this.#isOver = event['type'] === 'turn.completed' || event['type'] === 'turn.failed';
     switch (event['type']) {
       case 'turn.started':
         this.#end = 'none';

@@ -71,8 +71,8 @@ class PiParser implements StreamParser {
   }
 
   #take(event: JsonObject): void {
-    if (event['type'] === 'agent_end') this.#isOver = true;
-    if (event['type'] === 'agent_start') this.#isOver = false;
+    // It may try again, or make room for more, after an end.
+    this.#isOver = event['type'] === 'agent_end';
     const message = objectOf(event['message']);
     if (event['type'] !== 'message_end' || message['role'] !== 'assistant') return;
     this.#last = message;

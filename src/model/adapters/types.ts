@@ -102,6 +102,7 @@ export type StreamEnd =
       readonly status?: number | null;
       readonly retryAt?: number | null;
       readonly transient?: boolean;
+      readonly ownCap?: boolean;
     };
 
 export const DONE: StreamEnd = { kind: 'done' };
