@@ -1,21 +1,11 @@
-import { existsSync } from 'node:fs';
 import { type Command, Option } from 'commander';
-import { AppError } from '../core/errors.js';
-import { followLogs } from './follow.js';
 import { EXPERIMENT_HELP, lineCount, PATH_HELP } from './inspect.js';
-import { LogWriter } from './log-writer.js';
 import type { AddCommands, Exit } from './main.js';
-import { out, talk } from './output.js';
+import type { LogsOptions } from './service-control.js';
 import type { InstallOptions } from './service-install.js';
-import { forgive, openInstalled, openTarget, soundExperiment, type TargetOptions } from './service-target.js';
-import { readLastLines } from './tail.js';
+import type { TargetOptions } from './service-target.js';
 
 /** `service ...`: the loop as a systemd unit or a launchd agent that outlives logout, reboot, crash and kill. */
-interface LogsOptions extends TargetOptions {
-  readonly follow?: boolean;
-  readonly lines: number;
-}
-
 interface StatusOptions extends TargetOptions {
   readonly json?: boolean;
 }
@@ -51,9 +41,13 @@ export const addService: AddCommands = (program: Command, exit: Exit) => {
     await uninstall(options);
   });
 
-  add('start', 'start it, also after too many crashes or after it came to an end').action(start);
-  add('stop', 'end it now; the open trial is resumed by the next start').action(stop);
-  add('restart', 'stop and start it').action(restart);
+  add('start', 'start it, also after too many crashes or after it came to an end').action(
+    async (options: TargetOptions) => (await control()).start(options),
+  );
+  add('stop', 'end it now; the open trial is resumed by the next start').action(async (options: TargetOptions) =>
+    (await control()).stop(options),
+  );
+  add('restart', 'stop and start it').action(async (options: TargetOptions) => (await control()).restart(options));
 
   add('status', 'how it is doing; exit code 0 running, 3 not running, 4 not installed')
     .option('--json', 'one JSON document for programs')
@@ -65,51 +59,11 @@ export const addService: AddCommands = (program: Command, exit: Exit) => {
   add('logs', 'what it printed')
     .option('-f, --follow', 'go on printing until Ctrl-C')
     .option('-n, --lines <count>', 'how many lines of the end, or "all"', lineCount, DEFAULT_LINES)
-    .action(logs);
+    .action(async (options: LogsOptions) => (await control()).logs(options));
 };
+
+const control = () => import('./service-control.js');
 
 function collect(value: string, before: readonly string[]): readonly string[] {
   return [...before, value];
-}
-
-async function start(options: TargetOptions): Promise<void> {
-  const target = await openInstalled(options);
-  soundExperiment(target);
-  forgive(target);
-  await target.manager.start();
-  out(`${target.manager.title} is started. Watch it: autoresearch service logs -f --experiment ${target.label}`);
-}
-
-async function restart(options: TargetOptions): Promise<void> {
-  const target = await openInstalled(options);
-  soundExperiment(target);
-  forgive(target);
-  await target.manager.restart();
-  out(`${target.manager.title} is started anew.`);
-}
-
-async function stop(options: TargetOptions): Promise<void> {
-  const { manager, label } = await openInstalled(options);
-  await manager.stop();
-  out(
-    `${manager.title} is stopped until the next login or boot. Go on: autoresearch service start --experiment ${label}`,
-  );
-}
-
-async function logs(options: LogsOptions): Promise<void> {
-  const { manager, files } = await openTarget(options);
-  if (!existsSync(files.log) && !existsSync(manager.path)) {
-    throw new AppError('not_installed', `${manager.title} is not installed`, { hint: 'autoresearch service install' });
-  }
-  if (options.follow) {
-    await followLogs(() => [{ title: manager.title, path: files.log }], options.lines);
-    return;
-  }
-  const end = await readLastLines(files.log, options.lines);
-  if (end === null) talk('The service has printed nothing yet.');
-  else {
-    const writer = new LogWriter();
-    writer.write(end);
-    writer.end();
-  }
 }

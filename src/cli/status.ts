@@ -8,6 +8,7 @@ import { type IncumbentStanding, incumbentStanding } from '../git/incumbent-stan
 import { ExperimentRefs } from '../git/refs.js';
 import type { Repository } from '../git/repository.js';
 import { workspacePath } from '../git/worktree-home.js';
+import { sandboxText } from '../loop/sandbox.js';
 import type { ExperimentOptions } from './inspect.js';
 import { isTerminal, out, styleOf } from './output.js';
 import { openExperiment } from './place.js';
@@ -67,6 +68,7 @@ async function readStatus(experiment: Experiment, repository: Repository, now: n
       branchName: refs.branchName,
       mergeCommand: mergeCommand(standing, { refs, repository }),
       workspace: workspaceOf(experiment, repository),
+      sandbox: sandboxText(experiment.settings),
       spent: store?.spent() ?? null,
       budget: { usd: experiment.settings.limits.maxCostUsd, tokens: experiment.settings.limits.maxTokens },
     };

@@ -36,6 +36,8 @@ export interface StatusReport {
   /** Brings a branch that is checked out and lags behind forward; null when there is nothing to bring. */
   readonly mergeCommand: string | null;
   readonly workspace: { readonly kind: 'worktree' | 'checkout'; readonly path: string };
+  /** `sandbox bwrap, network off`; null without one. */
+  readonly sandbox?: string | null;
   /** Null before the first run. */
   readonly spent: SpentRow | null;
   readonly budget: { readonly usd: number | null; readonly tokens: number | null };
@@ -162,7 +164,7 @@ function spentFacts({ spent, budget }: StatusReport): Fact[] {
   ];
 }
 
-function placeFacts({ standing, branchName, workspace }: StatusReport): Fact[] {
+function placeFacts({ standing, branchName, workspace, sandbox = null }: StatusReport): Fact[] {
   const facts: Fact[] = [];
   if (standing !== null) {
     const { branch } = standing;
@@ -171,7 +173,8 @@ function placeFacts({ standing, branchName, workspace }: StatusReport): Fact[] {
     facts.push(['code', `${shortCommit(standing.commit)}${where}${branch === null ? '' : relation[branch.relation]}`]);
   }
   const whose = workspace.kind === 'checkout' ? ' (your checkout)' : '';
-  return [...facts, ['workspace', `${oneLine(workspace.path, 1000)}${whose}`]];
+  const confined = sandbox === null ? '' : `, ${sandbox}`;
+  return [...facts, ['workspace', `${oneLine(workspace.path, 1000)}${whose}${confined}`]];
 }
 
 function adviceLines(report: StatusReport, style: TerminalStyle): string[] {
@@ -217,6 +220,7 @@ function statusJson(report: StatusReport): string {
     budget: { ...budget },
     incumbent: standing === null ? null : incumbentJson(report, standing),
     workspace: { kind: workspace.kind, path: workspace.path },
+    sandbox: report.sandbox ?? null,
   });
 }
 

@@ -111,11 +111,17 @@ function isOwner(value: unknown): value is LockOwner {
     typeof value.pid === 'number' &&
     'since' in value &&
     typeof value.since === 'number' &&
+    isMoment(value.since) &&
     'host' in value &&
     typeof value.host === 'string' &&
     'socket' in value &&
     typeof value.socket === 'string'
   );
+}
+
+/** Not every number is one that a date can show. */
+function isMoment(ms: number): boolean {
+  return !Number.isNaN(new Date(ms).getTime());
 }
 
 /** Whether a runner holds the lock now. Never disturbs it. */

@@ -28,7 +28,8 @@ export function linesToImport(path: string): string[] {
 
 export class ResultsMirror {
   readonly #path: string;
-  #bytes = 0;
+  /** As we left it; null while nobody has compared the file with the store. */
+  #bytes: number | null = null;
 
   constructor(path: string) {
     this.#path = path;
@@ -56,7 +57,8 @@ export class ResultsMirror {
 
   /** Adds one line; false when the file is not what we left, so that it has to be rebuilt. */
   append(line: string): boolean {
-    if (statSync(this.#path, { throwIfNoEntry: false })?.size !== this.#bytes) return false;
+    const found = statSync(this.#path, { throwIfNoEntry: false });
+    if (this.#bytes === null || found?.size !== this.#bytes) return false;
     const text = `${line}\n`;
     appendFileSync(this.#path, text);
     this.#bytes += Buffer.byteLength(text);

@@ -88,6 +88,7 @@ describe('the lock of an experiment', () => {
     ['empty', ''],
     ['of another shape', '{"pid": "12"}'],
     ['no object', 'null'],
+    ['from a clock that shows no time', '{"pid":12,"host":"a","since":1e300,"socket":""}'],
   ])('holds although owner.json is %s', (_, text) => {
     const folder = temporaryFolder();
     const lock = RunnerLock.acquire(folder, 0);

@@ -91,6 +91,17 @@ describe('results.tsv', () => {
     expect(own.append('third')).toBe(true);
   });
 
+  it('takes no line before it was compared with the store, also when a loss of power left the file empty', () => {
+    const { path, mirror: own, others } = mirror();
+    writeFileSync(path, '');
+    expect(own.append('line')).toBe(false);
+    expect(own.rebuild([], trials(), 0)).toBeNull();
+    expect(readFileSync(path, 'utf8')).toBe(TEXT);
+    writeFileSync(path, `${TEXT.slice(0, 40)}${'\0'.repeat(25)}`);
+    expect(own.rebuild([], trials(), 0)).toBeNull();
+    expect([readFileSync(path, 'utf8'), others()]).toEqual([TEXT, []]);
+  });
+
   const OLD = ['abc1234\t1.5\tkeep\tbaseline', 'def5678\t0.000000\tcrash\told: a  b'];
   it.each([
     ['with header', `${HEADER}\n${OLD.join('\n')}\n`],

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -149,6 +150,6 @@ describe('skill install', () => {
 /** As another version would have installed it. */
 function sealedAnew(text: string): string {
   const body = text.slice(0, text.lastIndexOf('\n<!--'));
-  const { stdout } = spawnSync('sha256sum', { input: body, encoding: 'utf8' });
-  return `${body}\n<!-- installed by autoresearch 0.0.1, sha256 ${stdout.slice(0, 64)} -->\n`;
+  const hash = createHash('sha256').update(body).digest('hex');
+  return `${body}\n<!-- installed by autoresearch 0.0.1, sha256 ${hash} -->\n`;
 }

@@ -3,6 +3,11 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'nod
 import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { onTestFinished, vi } from 'vitest';
+import { sandboxProblem } from '../../src/process/sandbox.js';
+
+/** Why these tests cannot run on this machine; null where they can. */
+export const noSandbox = await sandboxProblem();
+if (noSandbox !== null) console.warn(`the sandbox is not tested: ${noSandbox} (apt-get install bubblewrap)`);
 
 const OUTSIDE = resolve(import.meta.dirname, '../../node_modules');
 

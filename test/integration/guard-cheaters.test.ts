@@ -229,7 +229,7 @@ async function expectRefused(experiment: TestExperiment, cheaters: readonly Chea
 }
 
 describe('what a cheater tries is refused or undone, and the honest trial after it is kept:', () => {
-  it('one after the other in one run', async () => {
+  it('one after the other in one run', { timeout: 240_000 }, async () => {
     await expectRefused(
       experimentOf({}),
       REFUSED.filter(({ options }) => options === undefined),

@@ -18,10 +18,11 @@ import {
   startHelper,
   until,
 } from '../helpers/process.js';
+import { noSandbox } from '../helpers/sandbox.js';
 
 const sandbox: SandboxPlan = { mounts: [], network: true, env: { INSIDE: 'yes' } };
 
-describe('a command in the sandbox', () => {
+describe.skipIf(noSandbox !== null)('a command in the sandbox', () => {
   const scratch = new Scratch();
   afterAll(() => scratch.remove());
 

@@ -1,10 +1,10 @@
-import { existsSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { type ConfigKeys, rewrites, scores, TestExperiment } from '../helpers/experiments.js';
 import { temporaryFolder } from '../helpers/git.js';
 import { present } from '../helpers/process.js';
-import { attempts, homeWith, loopbackServer } from '../helpers/sandbox.js';
+import { attempts, homeWith, loopbackServer, noSandbox } from '../helpers/sandbox.js';
 
 const BWRAP: ConfigKeys = { 'sandbox.kind': 'bwrap' };
 
@@ -28,7 +28,7 @@ function withAgent(steps: readonly string[], config: ConfigKeys = {}): TestExper
   return experiment;
 }
 
-describe('an evaluator in the sandbox', () => {
+describe.skipIf(noSandbox !== null)('an evaluator in the sandbox', () => {
   it('writes to the workspace, its own /tmp, the output folder and named caches, and to nothing else', async () => {
     const experiment = withBench(
       {
@@ -146,7 +146,7 @@ describe('an evaluator in the sandbox', () => {
   });
 });
 
-describe('an agent in the sandbox', () => {
+describe.skipIf(noSandbox !== null)('an agent in the sandbox', () => {
   it('edits the workspace and uses git add and git status, and cannot commit, move refs or reach the git folder', async () => {
     const probes = attempts({
       status: 'git status --porcelain',
@@ -185,18 +185,16 @@ describe('an agent in the sandbox', () => {
     });
     const home = homeWith(['.codex/auth.json', '.claude/x', '.ssh/id', 'bin/']);
     const script = attempts({
-      own: 'grep -q secret ~/.codex/auth.json && echo 1 > ~/.codex/session',
+      own: 'grep -q secret ~/.codex/auth.json',
       other: 'grep -rq secret ~/.claude',
       ssh: 'grep -rq secret ~/.ssh',
     });
-    writeFileSync(join(home, 'bin/codex'), `#!/bin/sh\n${script.replaceAll('echo "', 'echo >&2 "')}exit 1\n`, {
-      mode: 0o755,
-    });
+    writeFileSync(join(home, 'bin/codex'), `#!/bin/sh\n{ ${script} } > ~/.codex/session\nexit 1\n`, { mode: 0o755 });
     vi.stubEnv('PATH', `${join(home, 'bin')}:${process.env['PATH']}`);
     await experiment.run({ maxExperiments: 1 });
     const [attempt] = experiment.attempts().filter(({ kind }) => kind === 'trial');
     expect(present(attempt)).toMatchObject({ outcome: 'agent_error' });
-    expect(existsSync(join(home, '.codex/session'))).toBe(true);
+    expect(readFileSync(join(home, '.codex/session'), 'utf8')).toBe('own: 1\nother: 0\nssh: 0\n');
   });
 
   it('a loop of three trials ends like one without a sandbox', async () => {
@@ -242,7 +240,7 @@ describe('the configuration of the sandbox', () => {
     });
   });
 
-  it.each([
+  it.skipIf(noSandbox !== null).each([
     ['write', '~/absent', 'does not exist'],
     ['write', '/', 'holds your repository'],
     ['device', '/dev/absent', 'does not exist'],
@@ -252,19 +250,22 @@ describe('the configuration of the sandbox', () => {
     await expect(experiment.run()).rejects.toMatchObject({ code: 'config', message: expect.stringContaining(trouble) });
   });
 
-  it('belongs to the definitions: a number from outside is not compared with one from inside', async () => {
-    const experiment = new TestExperiment({});
-    await experiment.run({ mode: 'baseline' });
-    const revision = () => experiment.read((store) => present(store.newestRevision()).revision);
-    expect(revision()).toBe(1);
-    experiment.configure(BWRAP);
-    await experiment.run({ mode: 'baseline' });
-    expect(revision()).toBe(2);
-    experiment.configure({ ...BWRAP, 'sandbox.agent_network': 'off' });
-    await experiment.run({ mode: 'baseline' });
-    expect(revision()).toBe(2);
-    experiment.configure({ ...BWRAP, 'sandbox.network': 'off' });
-    await experiment.run({ mode: 'baseline' });
-    expect(revision()).toBe(3);
-  });
+  it.skipIf(noSandbox !== null)(
+    'belongs to the definitions: a number from outside is not compared with one from inside',
+    async () => {
+      const experiment = new TestExperiment({});
+      await experiment.run({ mode: 'baseline' });
+      const revision = () => experiment.read((store) => present(store.newestRevision()).revision);
+      expect(revision()).toBe(1);
+      experiment.configure(BWRAP);
+      await experiment.run({ mode: 'baseline' });
+      expect(revision()).toBe(2);
+      experiment.configure({ ...BWRAP, 'sandbox.agent_network': 'off' });
+      await experiment.run({ mode: 'baseline' });
+      expect(revision()).toBe(2);
+      experiment.configure({ ...BWRAP, 'sandbox.network': 'off' });
+      await experiment.run({ mode: 'baseline' });
+      expect(revision()).toBe(3);
+    },
+  );
 });

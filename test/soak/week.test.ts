@@ -22,7 +22,10 @@ afterAll(() => battery.remove());
 const WEEK: Scenario = {
   ...ENDLESS,
   name: 'week',
-  config: ENDLESS.config.replace(/\[retention\]\nlog_trials = \d+/, `[retention]\nlog_trials = ${LOGS}\nref_trials = ${REFS}`),
+  config: ENDLESS.config.replace(
+    /\[retention\]\nlog_trials = \d+/,
+    `[retention]\nlog_trials = ${LOGS}\nref_trials = ${REFS}`,
+  ),
   prepare: (repository) => {
     repository.write('params.txt', 'x = 5 # autoresearch: int 0..9999999\ny = 3 # autoresearch: int 0..9999999\n');
     repository.commit('more to choose from');
@@ -176,7 +179,10 @@ function infoOf(pid: number, descriptor: string): string {
   }
 }
 
-function report(world: World, { quarters, seconds }: { quarters: readonly (readonly Sample[])[]; seconds: number }): void {
+function report(
+  world: World,
+  { quarters, seconds }: { quarters: readonly (readonly Sample[])[]; seconds: number },
+): void {
   console.info(`${TRIALS} trials in ${seconds.toFixed(0)} s: ${(TRIALS / seconds).toFixed(2)} a second`);
   for (const [index, quarter] of quarters.entries()) {
     const [first, last] = [quarter[0], quarter.at(-1)];
@@ -188,7 +194,9 @@ function report(world: World, { quarters, seconds }: { quarters: readonly (reado
   const sizes = ['store.sqlite', 'daemon.log', 'trials', 'definitions'].map((name) => {
     return `${name} ${(sizeOf(join(world.state, name)) / MIB).toFixed(2)} MiB`;
   });
-  console.info(`on disk: ${sizes.join(', ')}; all of .git ${(sizeOf(join(world.repository.path, '.git')) / MIB).toFixed(1)} MiB`);
+  console.info(
+    `on disk: ${sizes.join(', ')}; all of .git ${(sizeOf(join(world.repository.path, '.git')) / MIB).toFixed(1)} MiB`,
+  );
 }
 
 function sizeOf(path: string): number {
