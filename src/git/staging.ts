@@ -27,6 +27,12 @@ function withoutSlash(path: string): string {
   return path.replace(/\/+$/, '');
 }
 
+/**
+ * Matches nothing, and keeps `ls-files` from cutting off the folder that all pathspecs have in common: it cuts that also
+ * from excluding ones that do not have it, reads behind their ends, and then finds too little.
+ */
+const NO_COMMON_FOLDER = literalPathspec('.git');
+
 export interface StageOptions {
   readonly pathspecs: readonly string[];
   /** Untracked files larger than this are left out. */
@@ -41,7 +47,8 @@ export interface Staged {
 /** `git` must carry `GIT_INDEX_FILE`; `root` is its working folder. */
 export async function stageInto(git: Git, root: string, options: StageOptions): Promise<Staged> {
   const { pathspecs, maxUntrackedBytes = Number.POSITIVE_INFINITY } = options;
-  const listing = await git.run(['ls-files', '-z', '-t', '-m', '-d', '-o', '--exclude-standard', '--', ...pathspecs]);
+  const flags = ['-z', '-t', '-m', '-d', '-o', '--exclude-standard'];
+  const listing = await git.run(['ls-files', ...flags, '--', ...pathspecs, NO_COMMON_FOLDER]);
 
   const tracked = new Map<string, Buffer>();
   const untracked: Buffer[] = [];

@@ -30,3 +30,10 @@ export function refuseSurvivors({ survivors }: Pick<CommandResult, 'survivors'>)
     },
   );
 }
+
+/** An outage that does not pass is the operator's to mend; the trial stays open. */
+export function alwaysLater(times: number): AppError {
+  return new AppError('environment', `the evaluator asked ${times} times in a row to be tried later (exit 75)`, {
+    hint: 'see what it says: autoresearch logs; mend it, then run again: the open trial is measured anew',
+  });
+}

@@ -9,7 +9,7 @@ import { withoutHeldOut } from '../evaluate/held-out.js';
 import { readTail } from '../process/capture.js';
 import { runCommand } from '../process/run-command.js';
 import type { TrialRow } from '../store/rows.js';
-import { failureOf, refuseSurvivors } from './command-end.js';
+import { alwaysLater, failureOf, refuseSurvivors } from './command-end.js';
 import { RunAborted, type RunContext } from './context.js';
 import { type Intrusion, Tampered, type Window } from './guard.js';
 import { layDefinitions } from './lay-definitions.js';
@@ -47,6 +47,8 @@ interface ForeignCommand {
   readonly limitMs: number;
 }
 
+/** With these pauses more than a day. */
+const MOST_TRIES = 150;
 const TRY_LATER_MS = [30_000, 120_000, 600_000] as const;
 const TAIL_BYTES = 4096;
 
@@ -116,6 +118,7 @@ export class Lab {
         continue;
       }
       if (measurement.outcome !== 'try_later') return measurement;
+      if (tries >= MOST_TRIES) throw alwaysLater(tries + 1);
       const waitMs = TRY_LATER_MS[Math.min(tries, TRY_LATER_MS.length - 1)] ?? 0;
       const untilMs = this.#context.now() + waitMs;
       this.#context.emit({ kind: 'waiting', reason: 'the evaluator asks to be tried later (exit 75)', untilMs });

@@ -12,6 +12,9 @@ interface MeasuredProcess {
   readonly machine: MachineReport;
 }
 
+/** The line by which a built-in judge says what it cost. */
+const JUDGE_COST = 'judge_cost_usd';
+
 /** The part of the store that writes measurements and facts. */
 export class MeasurementWriter extends StoreReader {
   /** Records that a measurement is about to run, before it runs. Returns its id and log path. */
@@ -41,7 +44,7 @@ export class MeasurementWriter extends StoreReader {
     this.run(
       `UPDATE measurements SET state = 'done', outcome = ?, metric = ?, secondary = ?, reason = ?, wall_seconds = ?,
          cpu_seconds = ?, peak_memory_bytes = ?, exit_code = ?, signal = ?, containment = ?, swept = ?,
-         load_average = ?, cpu_mhz = ?, other_cores = ? WHERE id = ? AND state = 'running'`,
+         load_average = ?, cpu_mhz = ?, other_cores = ?, cost_usd = ? WHERE id = ? AND state = 'running'`,
       measurement.outcome,
       measurement.metric,
       JSON.stringify(measurement.secondary),
@@ -56,6 +59,7 @@ export class MeasurementWriter extends StoreReader {
       process.machine.loadAverage,
       process.machine.cpuMhz,
       process.machine.otherCores,
+      measurement.secondary[JUDGE_COST] ?? null,
       measurement.id,
     );
   }

@@ -102,15 +102,16 @@ export class StoreReader extends MeasurementReader {
     return row ? trialFromColumns(row) : null;
   }
 
-  /** Every attempt counts, also those that came to nothing. */
+  /** Every attempt counts, also those that came to nothing; of measurements what their judges cost. */
   spent(): SpentRow {
     const row = this.get(
       `SELECT TOTAL(cost_usd) AS usd, TOTAL(json_extract(usage, '$.tokens')) AS tokens,
          COUNT(*) - COUNT(cost_usd) AS unknown_costs, COUNT(*) - COUNT(json_extract(usage, '$.tokens')) AS unknown_tokens
        FROM trials WHERE usage != 'null'`,
     );
+    const judged = this.get('SELECT TOTAL(cost_usd) AS usd FROM measurements WHERE cost_usd IS NOT NULL');
     return {
-      usd: Number(row?.['usd']),
+      usd: Number(row?.['usd']) + Number(judged?.['usd']),
       tokens: Number(row?.['tokens']),
       unknownCosts: Number(row?.['unknown_costs']),
       unknownTokens: Number(row?.['unknown_tokens']),

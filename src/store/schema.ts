@@ -207,6 +207,7 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE measurements_new RENAME TO measurements;
   CREATE INDEX measurements_by_trial ON measurements (trial_id);
   CREATE INDEX measurements_by_commit ON measurements (commit_id);
+  CREATE INDEX measurements_that_cost ON measurements (cost_usd) WHERE cost_usd IS NOT NULL;
   CREATE INDEX running_measurements ON measurements (state) WHERE state = 'running';
 
   CREATE TABLE epochs (

@@ -4,7 +4,7 @@
  * the disk is mounted anew, as after a boot.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -20,6 +20,7 @@ import {
   violationsOf,
   type World,
 } from './faults.js';
+import { until } from './process.js';
 
 const FIXTURES = fileURLToPath(new URL('../fixtures/power', import.meta.url));
 const DISK_MIB = 64;
@@ -63,6 +64,9 @@ min_free_mb = 1
   },
   steps: [{ args: RUN }],
 };
+
+/** Its first trials. */
+export const EVENING: Scenario = { ...NIGHT, name: 'evening', trials: 3, config: NIGHT.config.replace('= 9', '= 3') };
 
 /** Null where power loss can be simulated, else why not. */
 export function whyNoPowerLoss(): string | null {
@@ -113,35 +117,45 @@ class Disk {
    * @throws Error with what e2fsck finds, which would be nobody's fault but ours or the kernel's.
    */
   boot(): void {
-    execFileSync('umount', ['--lazy', this.path], { stdio: 'pipe' });
+    command('umount', '--lazy', this.path);
     const before = this.#image;
     this.#boots += 1;
-    cpSync(before, this.#image);
+    execFileSync('cp', ['--sparse=always', before, this.#image]);
     rmSync(before);
-    spawnSync('e2fsck', ['-y', '-E', 'journal_only', this.#image], { stdio: 'ignore' });
-    const { status, stdout } = spawnSync('e2fsck', ['-fn', this.#image], { encoding: 'utf8' });
+    command('e2fsck', '-y', '-E', 'journal_only', this.#image);
+    const { status, stdout } = command('e2fsck', '-fn', this.#image);
     if (status !== 0) throw new Error(`the file system itself: ${stdout}`);
     this.#mount();
   }
 
   #mount(): void {
-    execFileSync('mount', ['-o', LAZY, this.#image, this.path], { stdio: 'pipe' });
+    const { status, stderr } = command('mount', '-o', LAZY, this.#image, this.path);
+    if (status !== 0) throw new Error(`mount: ${stderr}`);
   }
 
   remove(): void {
-    spawnSync('umount', ['--lazy', this.path], { stdio: 'ignore' });
+    command('umount', '--lazy', this.path);
     rmSync(this.#image, { force: true });
     rmSync(this.path, { recursive: true, force: true });
   }
 }
 
-/** Cuts the power at random moments of one scenario and says what is wrong with how each world ends. */
+function command(program: string, ...args: readonly string[]) {
+  return spawnSync(program, args, { encoding: 'utf8' });
+}
+
+/** Milliseconds from the start of a run, or as soon as something is there. */
+export type Moment = number | ((world: World) => boolean);
+
+/** Cuts the power at chosen moments of one scenario and says what is wrong with how each world ends. */
 export class PowerBattery {
   readonly #battery = new Battery();
   readonly #scenario: Scenario;
   /** Where it fits, the disks are in memory: whether they are real makes no difference to what is on them. */
   readonly #folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'autoresearch-power-'));
   #count = 0;
+  /** The others came after the end of a run. */
+  cutsWhileRunning = 0;
 
   constructor(scenario: Scenario) {
     this.#scenario = scenario;
@@ -160,8 +174,8 @@ export class PowerBattery {
     return { outcome, ms };
   }
 
-  /** One world, cut off once for each moment (in ms from the start of a run), then run to its end. */
-  async problemsAfter(momentsMs: readonly number[], reference: Outcome): Promise<string[]> {
+  /** One world, cut off once for each moment, then run to its end. */
+  async problemsAfter(moments: readonly Moment[], reference: Outcome): Promise<string[]> {
     this.#count += 1;
     const disk = new Disk(join(this.#folder, String(this.#count)), join(this.#folder, 'cut'));
     const problems: string[] = [];
@@ -169,11 +183,12 @@ export class PowerBattery {
     try {
       const world = this.#battery.world(this.#scenario, join(disk.path, 'world'));
       execFileSync('sync', ['--file-system', disk.path]);
-      for (const moment of momentsMs) {
-        const shown = await cutAfter(world, disk, moment);
+      for (const moment of moments) {
+        const shown = await cutAt(world, disk, moment);
         disk.boot();
         problems.push(...lossesOf(world, shown), ...damagesOf(world));
-        isOver ||= shown.isOver;
+        isOver = isDone(world, this.#scenario);
+        if (!isOver) this.cutsWhileRunning += 1;
         const open = trialsOf(world).find(({ phase }) => phase === 'measuring');
         // Two runners died of the same candidate: it gets the blame, as it should.
         if (open && open.attempt > 1) return problems;
@@ -210,19 +225,23 @@ export function momentsOf(cuts: number, { seed, longestMs }: { seed: number; lon
 interface Shown {
   readonly results: readonly string[];
   readonly refs: readonly string[];
-  /** The run had come to its end. */
-  readonly isOver: boolean;
 }
 
-async function cutAfter(world: World, disk: Disk, ms: number): Promise<Shown> {
+async function cutAt(world: World, disk: Disk, moment: Moment): Promise<Shown> {
   const { ended } = world.start(RUN);
-  await Promise.race([ended, delay(ms)]);
-  const isOver = (await Promise.race([ended, delay(0, null)])) !== null;
-  const shown = { refs: refsOf(world), results: resultsOf(world), isOver };
+  const reached = typeof moment === 'number' ? delay(moment) : until('the moment of the cut', () => moment(world));
+  await Promise.race([ended, reached]);
+  const shown = { refs: refsOf(world), results: resultsOf(world) };
   disk.cut();
   await endAll(world);
   await ended;
   return shown;
+}
+
+/** Every trial is settled: what comes next only says so. */
+function isDone(world: World, { trials: wanted }: Scenario): boolean {
+  const trials = trialsOf(world);
+  return trials.every(({ phase }) => phase === 'settled') && trials.some(({ number }) => number === wanted);
 }
 
 async function runToEnd(world: World): Promise<void> {

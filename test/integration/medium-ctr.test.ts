@@ -36,35 +36,34 @@ function sample(config: (text: string) => string = (text) => text, steps: readon
 }
 
 const byAgent = (text: string) =>
-  `${text.replace('kind = search\nseed = 7', 'kind = agent')}\n[gate]\nprobe = off\nbaseline_runs = 1\n`;
+  `${text.replace('kind = search\nseed = 7', 'kind = agent')}\n[gate]\nkind = single\nprobe = off\nbaseline_runs = 1\n`;
 
 const line = (name: string, text: string) =>
   `sed -i 's/^${name}: .*/${name}: "${text}"/' ${ARTICLE}\necho 'DESCRIPTION: another ${name}'\n`;
 
 describe('the sample marketing/medium-ctr', () => {
-  it('keeps what an agent made better, and tells it what the judge missed', async () => {
+  it('keeps what an agent made better, tells it what the judge missed, and lets nobody change the judge', async () => {
+    const title = line('title', 'How We Cut Our Build Time From 14 Minutes to 90 Seconds');
     const experiment = sample(byAgent, [
       line('title', 'Building Things'),
-      line('title', 'How We Cut Our Build Time From 14 Minutes to 90 Seconds'),
+      `echo 'console.log("{}")' > ${SAMPLE}/judge.mjs\n${title}`,
+      title,
     ]);
-    const { stop } = await experiment.run({ name: NAME, maxExperiments: 2 });
-    expect(stop.reason).toBe('max_experiments');
-    const [baseline, worse, better] = experiment.attempts(NAME);
-    console.log(worse, better, experiment.repository.read(`.autoresearch/${NAME}/config.cfg`));
-    expect([baseline?.metric, worse?.verdict, better?.verdict]).toEqual([2.4, 'discard', 'keep']);
+    await experiment.run({ name: NAME, maxExperiments: 3 });
+    const attempts = experiment.attempts(NAME);
+    expect(attempts.map(({ outcome, verdict }) => [outcome, verdict])).toEqual([
+      ['measured', 'keep'],
+      ['measured', 'discard'],
+      ['tampered', 'discard'],
+      ['measured', 'keep'],
+    ]);
+    const [baseline, , , better] = attempts;
+    expect(baseline?.metric).toBe(2.4);
     expect(better?.metric).toBeGreaterThan(5);
+    expect(better?.feedback).toContain('- emotional_pull, 2 of 10: missing: it speaks to the reader');
     const [measurement] = experiment.read((store) => store.measurementsOf(better?.id ?? 0), NAME);
-    expect(measurement?.secondary).toMatchObject({ seo: 8, judge_calls: 1 });
-    expect(measurement?.feedback).toContain('- emotional_pull, 2 of 10: missing: it speaks to the reader');
-    expect(measurement?.items).toHaveLength(5);
+    expect(measurement?.secondary).toMatchObject({ seo: 10, judge_calls: 1 });
     expect(experiment.prompt(2)).toContain('missing: a number in the title');
-  });
-
-  it('does not let a candidate change its judge', async () => {
-    const edit = `echo 'console.log("{}")' > ${SAMPLE}/judge.mjs\n${line('title', 'Why Your Builds Are Slow')}`;
-    const experiment = sample(byAgent, [edit]);
-    await experiment.run({ name: NAME, maxExperiments: 1 });
-    expect(experiment.attempts(NAME).at(-1)).toMatchObject({ outcome: 'tampered', verdict: 'discard' });
   });
 
   it('tells whoever keeps answers how often the code was measured before', async () => {
@@ -85,11 +84,9 @@ describe('the sample marketing/medium-ctr', () => {
 
   it('stops before the first trial where its judge is not there, and names it', async () => {
     const experiment = sample((text) => byAgent(text).replace('node .auto', 'no-such-node .auto'), ['true']);
-    const run = experiment.run({ name: NAME, maxExperiments: 1 });
-    await expect(run).rejects.toMatchObject({
-      code: 'baseline',
-      message: expect.stringContaining('the judge command'),
-    });
+    const { stop } = await experiment.run({ name: NAME, maxExperiments: 1 });
+    expect(stop.reason).toBe('baseline_failed');
+    expect(stop.detail).toContain('the judge command is not installed');
   });
 
   it('is complete without a model: a search has enough to choose from', () => {

@@ -90,7 +90,7 @@ export async function votesOf(
   return await allAnswers(rounds);
 }
 
-export function materialOf({ path, text, isCut }: Document): Material {
+function materialOf({ path, text, isCut }: Document): Material {
   const cut = isCut ? ' It is longer than this: you see its beginning.' : '';
   return { label: 'document', what: `The file ${JSON.stringify(path)}.${cut}`, text };
 }

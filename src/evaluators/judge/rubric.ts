@@ -19,7 +19,7 @@ export interface Rubric {
 }
 
 /** What one vote says of one criterion. */
-export interface Score {
+interface Score {
   readonly score: number;
   readonly reason: string;
 }
