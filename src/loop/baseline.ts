@@ -8,6 +8,7 @@ import { globPathspec } from '../git/staging.js';
 import type { TrialRow } from '../store/rows.js';
 import { missingNumber, warnOfLimits } from './checks.js';
 import { noiseKey, RunAborted, type RunContext, scopeOf } from './context.js';
+import { seedOfKnown } from './evidence.js';
 import { heldOutValue, warnOfNoise } from './holdout.js';
 import type { Lab } from './lab.js';
 import { probeTarget } from './probe.js';
@@ -125,12 +126,13 @@ async function measureBaseline(context: RunContext, lab: Lab, trial: TrialRow): 
   const { baselineRuns, kind } = experiment.settings.gate;
   let wanted = baselineRuns;
   while (values.length < wanted) {
-    last = await measureUnmodified(context, lab, trial);
+    last = await measureUnmodified(context, lab, { trial, seed: seedOfKnown(context, trial, values.length) });
     if (runs.length === 0) requireNumbers(context, last);
     runs.push(last);
     values.push(last.metric ?? Number.NaN);
     const differ = values.some((value) => value !== values[0]);
-    if (differ && (kind === 'auto' || kind === 'confirm')) wanted = Math.max(baselineRuns, noisyRuns(last));
+    if (differ && (kind === 'auto' || kind === 'confirm' || kind === 'paired'))
+      wanted = Math.max(baselineRuns, noisyRuns(last));
   }
   const noisy = values.some((value) => value !== values[0]);
   store.setFact(noiseKey(revision.number), { values, noisy });
@@ -202,10 +204,14 @@ function describeBaseline(metric: string, values: readonly number[]): string {
   return `${text}, noise about ${formatPercent(noise).replace('+', '')}: smaller gains are coin flips`;
 }
 
-async function measureUnmodified(context: RunContext, lab: Lab, trial: TrialRow): Promise<Measurement> {
+async function measureUnmodified(
+  context: RunContext,
+  lab: Lab,
+  { trial, seed }: { readonly trial: TrialRow; readonly seed: number | null },
+): Promise<Measurement> {
   const commit = trial.incumbentCommit;
   try {
-    const measurement = await lab.measure({ trial, side: 'candidate', commit });
+    const measurement = await lab.measure({ trial, side: 'candidate', commit, seed });
     if (measurement.outcome === 'measured') return measurement;
     const { outcome, logPath } = measurement;
     if (outcome === 'try_later') throw new Error('the lab waits out "try later"');

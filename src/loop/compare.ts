@@ -4,6 +4,7 @@ import type { StoreReader } from '../store/reader.js';
 import type { TrialRow } from '../store/rows.js';
 import { markNoisy } from './comparison.js';
 import { noiseKey, RunAborted, type RunContext, readNoise } from './context.js';
+import { seedOfKnown } from './evidence.js';
 import type { Lab } from './lab.js';
 import { measurePairs } from './study.js';
 
@@ -105,7 +106,8 @@ export class Comparisons {
       const pairsLeft = this.#comparisons * pairs() - pair;
       this.#tell({ what, pair: pair + 1, pairs: pairs(), secondsLeft: this.#secondsFor(pairsLeft * 2, now()) });
       const seed = Math.imul(trial.id, 7919) + this.#done;
-      const measured = await measurePairs(this.#lab, trial, { from, to, pairs: 1, seed });
+      const runSeed = () => seedOfKnown(this.#context, trial, pair);
+      const measured = await measurePairs(this.#lab, trial, { from, to, pairs: 1, seed, runSeed });
       values.from.push(...measured.from);
       values.to.push(...measured.to);
       this.#done += 2;

@@ -25,6 +25,17 @@ export class EnvironmentBroken extends Error {
 
 /** Runs of one side in one trial are at most a few dozen: the seeds of two trials never meet. */
 const SEEDS_PER_TRIAL = 1000;
+const FIRST_OF_KNOWN_CODE = 500;
+
+/**
+ * The seed of the n-th run (from 0) of code that is known, in a baseline or a study. Under `paired` each has one that no
+ * candidate was judged by: else the baseline would not show what the seed does. null = the experiment's.
+ */
+export function seedOfKnown({ gate, experiment }: RunContext, trial: TrialRow, run: number): number | null {
+  if (gate.name !== 'paired') return null;
+  const first = (experiment.settings.proposer.seed + (trial.number ?? trial.id)) * SEEDS_PER_TRIAL;
+  return (first + FIRST_OF_KNOWN_CODE + run) % 2 ** 32;
+}
 
 /** What was measured for a trial so far, as the gate is shown it. */
 export class GatheredEvidence {

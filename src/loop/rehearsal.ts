@@ -9,7 +9,14 @@ import type { StoreReader } from '../store/reader.js';
 import type { TrialRow } from '../store/rows.js';
 import { comparison, markNoisy } from './comparison.js';
 import { RunAborted, type RunContext } from './context.js';
-import { EnvironmentBroken, GatheredEvidence, measureCandidate, measureIncumbent, metricOf } from './evidence.js';
+import {
+  EnvironmentBroken,
+  GatheredEvidence,
+  measureCandidate,
+  measureIncumbent,
+  metricOf,
+  seedOfKnown,
+} from './evidence.js';
 import { Lab } from './lab.js';
 import { recover } from './recover.js';
 import { type RunnerRequest, withRunner } from './runner.js';
@@ -103,7 +110,7 @@ async function observe(stage: Stage, plan: RehearsalPlan): Promise<RehearsalFact
   for (let run = 1; run <= plan.runs; run += 1) {
     requireTime(context);
     plan.onProgress(`run ${run} of ${plan.runs}`);
-    const measured = await measureKnown(stage, null);
+    const measured = await measureKnown(stage, seedOfKnown(context, trial, run));
     runs.push({ value: metricOf(measured), seconds: measured.wallSeconds });
     items = Math.min(items, measured.items.length);
   }

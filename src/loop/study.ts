@@ -78,7 +78,10 @@ interface PairPlan {
   readonly from: string;
   readonly to: string;
   readonly pairs: number;
+  /** Of the lot that orders each pair. */
   readonly seed: number;
+  /** AUTORESEARCH_SEED of both runs of a pair; null = the experiment's. */
+  readonly runSeed: (pair: number) => number | null;
   /** With so many pairs it may be `ended` early, with fewer it is given up. */
   readonly fewest?: number;
   readonly ended?: () => boolean;
@@ -91,7 +94,7 @@ interface PairPlan {
 export async function measurePairs(
   lab: Lab,
   trial: TrialRow,
-  { from, to, pairs, seed, fewest = pairs, ended = () => false }: PairPlan,
+  { from, to, pairs, seed, runSeed, fewest = pairs, ended = () => false }: PairPlan,
 ): Promise<Pairs> {
   const values = { incumbent: [] as number[], candidate: [] as number[] };
   for (let pair = 0; pair < pairs; pair += 1) {
@@ -99,18 +102,22 @@ export async function measurePairs(
     if (ended() && fewest < pairs) throw new RunAborted();
     for (const side of pairOrder(seed, pair)) {
       const commit = side === 'incumbent' ? from : to;
-      values[side].push(await measureOrFail(lab, trial, commit));
+      values[side].push(await measureOrFail(lab, trial, { commit, seed: runSeed(pair) }));
     }
   }
   return { from: values.incumbent, to: values.candidate };
 }
 
 /** One value of kept code, with one more try. */
-async function measureOrFail(lab: Lab, trial: TrialRow, commit: string): Promise<number> {
+async function measureOrFail(
+  lab: Lab,
+  trial: TrialRow,
+  { commit, seed }: { readonly commit: string; readonly seed: number | null },
+): Promise<number> {
   let failure = '';
   for (let tries = 0; tries < 2; tries += 1) {
     try {
-      const measurement = await lab.measure({ trial, side: 'incumbent', commit });
+      const measurement = await lab.measure({ trial, side: 'incumbent', commit, seed });
       if (measurement.metric !== null) return measurement.metric;
       failure = `${measurement.outcome.replaceAll('_', ' ')}: ${measurement.reason}`;
     } catch (error) {

@@ -3,6 +3,7 @@ import { formatSeconds } from '../core/units.js';
 import { verificationStatistics, verifiedChange } from '../gate/verification.js';
 import type { TrialRow } from '../store/rows.js';
 import { noiseKey, RunAborted, type RunContext, readNoise } from './context.js';
+import { seedOfKnown } from './evidence.js';
 import type { Lab } from './lab.js';
 import type { StopReason } from './stop-rules.js';
 import { measurePairs, study } from './study.js';
@@ -63,8 +64,9 @@ async function verify(context: RunContext, lab: Lab): Promise<void> {
   }
   const plan = { kind: 'verification', from, to: head, description: 'the whole gain, measured afresh' } as const;
   await study(context, plan, async (trial) => {
+    const runSeed = (pair: number) => seedOfKnown(context, trial, pair);
     const limits = { fewest: FEWEST_PAIRS, ended: () => stopSoon.aborted };
-    const values = await measurePairs(lab, trial, { from, to: head, pairs, seed: trial.id, ...limits });
+    const values = await measurePairs(lab, trial, { from, to: head, pairs, seed: trial.id, runSeed, ...limits });
     const change = verifiedChange(values.from, values.to);
     const show = (value: number) => (change.unit === 'percent' ? `${value.toFixed(1)} %` : String(value));
     const interval = `95 % interval ${show(change.low)} to ${show(change.high)}`;

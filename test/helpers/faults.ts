@@ -12,6 +12,7 @@ import {
   readFileSync,
   realpathSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -85,7 +86,9 @@ const QUICK_GATE = '[gate]\nkind = single\nbaseline_runs = 1\nprobe = off';
 export const WORKTREE: Scenario = {
   name: 'worktree',
   trials: 3,
-  config: config(`[proposer]\nkind = search\n${QUICK_GATE}\n[workspace]\nwarmup_runs = 0\n[limits]\nmax_trials = 3`),
+  config: config(
+    `[proposer]\nkind = search\n${QUICK_GATE}\n[workspace]\nwarmup_runs = 0\n[limits]\nmax_trials = 3\nmin_free_mb = 0`,
+  ),
   steps: [{ args: RUN }],
 };
 
@@ -95,7 +98,7 @@ export const CHECKOUT: Scenario = {
   trials: 3,
   proposesAnew: true,
   config: config(
-    `[proposer]\nkind = search\n${QUICK_GATE}\n[workspace]\nkind = checkout\nwarmup_runs = 0\n[limits]\nmax_trials = 3`,
+    `[proposer]\nkind = search\n${QUICK_GATE}\n[workspace]\nkind = checkout\nwarmup_runs = 0\n[limits]\nmax_trials = 3\nmin_free_mb = 0`,
   ),
   prepare: (repository) => repository.git('switch', '--quiet', '-c', `autoresearch/${EXPERIMENT}`),
   steps: [{ args: RUN }],
@@ -488,10 +491,7 @@ function workspaceViolations(world: World): string[] {
     .split('\n')
     .filter((line) => line.startsWith('worktree '));
   const folder = join(repository.path, '.git/worktrees');
-  // A git that is killed at the very start of `worktree add` leaves a folder that git itself does not count.
-  const registered = (existsSync(folder) ? readdirSync(folder) : []).filter((name) =>
-    existsSync(join(folder, name, 'gitdir')),
-  );
+  const registered = (existsSync(folder) ? readdirSync(folder) : []).filter((name) => counts(join(folder, name)));
   if (registered.length !== worktrees.length - 1) violations.push(`registered worktrees: ${registered}`);
   for (const path of worktrees
     .map((line) => line.slice('worktree '.length))
@@ -508,9 +508,20 @@ function workspaceViolations(world: World): string[] {
   return violations;
 }
 
+/**
+ * Whether git counts this folder of a worktree. A git that loses its life or its power at the very start of `worktree add`
+ * leaves one without the file that names the worktree, or with nothing in it.
+ */
+function counts(worktreeGitDir: string): boolean {
+  return (statSync(join(worktreeGitDir, 'gitdir'), { throwIfNoEntry: false })?.size ?? 0) > 0;
+}
+
 /** Locks of git, half-written files of ours, mirrors that were set aside. */
 function leftoverFiles(world: World): string[] {
-  const inGit = readdirSync(join(world.repository.path, '.git'), { recursive: true, encoding: 'utf8' });
+  const gitDir = join(world.repository.path, '.git');
+  const isAbandoned = (path: string) =>
+    /^worktrees\/[^/]+\//.test(path) && !counts(join(gitDir, ...path.split('/').slice(0, 2)));
+  const inGit = readdirSync(gitDir, { recursive: true, encoding: 'utf8' }).filter((path) => !isAbandoned(path));
   const inExperiment = readdirSync(world.experimentFolder, { encoding: 'utf8' });
   return [...inGit, ...inExperiment]
     .filter((path) => /\.lock$|\.new$|\.bak$|workspace-intent$|owner\.json$|autoresearch-away$/.test(basename(path)))

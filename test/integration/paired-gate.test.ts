@@ -39,7 +39,22 @@ it('judges a suite by its items, in pairs of equal seeds', async () => {
       .split('\n')
       .flatMap((line) => (line.endsWith(` ${passed}`) ? [Number(line.split(' ')[0])] : []));
   const candidate = seeds(17);
-  // Of the unmodified code the runs of the baseline come first, with the experiment's own seed.
+  // Of the unmodified code the runs of the baseline come first, each with a seed that no candidate is judged by.
   expect(seeds(8).slice(-candidate.length)).toEqual(candidate);
   expect(new Set(candidate).size).toBe(candidate.length);
+  expect(new Set(seeds(8)).size).toBe(seeds(8).length);
+});
+
+it('does not take for a change of the machine what only the seed does, and verifies with more than one seed', async () => {
+  const experiment = new TestExperiment({
+    value: 'PASSED=8',
+    files: { 'bench.sh': bench(join(temporaryFolder(), 'runs')) },
+    config: { metric_direction: 'higher', 'gate.kind': 'paired', 'gate.baseline_runs': 2, 'gate.verify_pairs': 6 },
+    steps: [rewrites('PASSED=17')],
+  });
+  const { notices } = await experiment.run({ maxExperiments: 1 });
+
+  expect(experiment.trial(0).reason).toContain('score 0.425 in 6 runs');
+  expect(notices.filter((text) => text.includes('the machine measures'))).toEqual([]);
+  expect(notices.join()).toMatch(/verified: score .*6 fresh pairs/);
 });

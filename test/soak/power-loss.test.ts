@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { seedOf } from '../helpers/faults.js';
-import { momentsOf, NIGHT, PowerBattery, whyNoPowerLoss } from '../helpers/power.js';
+import { seedOf, type World } from '../helpers/faults.js';
+import { EVENING, momentsOf, NIGHT, PowerBattery, whyNoPowerLoss } from '../helpers/power.js';
 
 /** The machine loses its power while the loop runs: what was not on the disk is gone. */
 const CUTS = Number(process.env['POWER_CUTS'] ?? 50);
@@ -23,5 +25,26 @@ describe.skipIf(obstacle !== null)(`power loss${obstacle === null ? '' : ` (skip
       `${CUTS} worlds, ${battery.cutsWhileRunning} cuts while the loop ran, an uninterrupted run takes ${ms.toFixed(0)} ms, FAULT_SEED=${SEED}`,
     );
     expect(failures).toEqual([]);
+  });
+
+  it('while git makes the worktree stops no later run', async () => {
+    const early = new PowerBattery(EVENING);
+    try {
+      const { outcome } = await early.reference();
+      for (const file of [
+        '.',
+        'locked',
+        'gitdir',
+        'commondir',
+        'HEAD',
+        'autoresearch-workspace',
+        'autoresearch-index',
+      ]) {
+        const isThere = ({ repository }: World) => existsSync(join(repository.path, '.git/worktrees/fault', file));
+        expect(await early.problemsAfter([isThere], outcome), file).toEqual([]);
+      }
+    } finally {
+      early.remove();
+    }
   });
 });
