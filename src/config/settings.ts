@@ -162,6 +162,15 @@ function contradictions(output: ConfigOutput, sources: Sources): ConfigProblem[]
       hint: 'set preset = command, or delete the command',
     });
   }
+  for (const key of ['network', 'agent_network', 'hide'] as const) {
+    const value = output.sandbox[key];
+    if (output.sandbox.kind !== 'none' || value === true || (Array.isArray(value) && value.length === 0)) continue;
+    problems.push({
+      line: line(`sandbox.${key}`),
+      message: `${key} in [sandbox] protects nothing without a sandbox`,
+      hint: 'add to [sandbox]: kind = bwrap, or delete the line',
+    });
+  }
   const models = (['judge', 'target_model'] as const).flatMap((name) => modelProblems(name, output[name], line));
   return [...problems, ...models, ...checkProblems(output, line), ...holdoutProblems(output, line)];
 }

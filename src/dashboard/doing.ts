@@ -73,8 +73,8 @@ function measuring(trial: TrialRow, measurement: MeasurementRow | null, event: R
   return { what: 'between two measurements', since: null };
 }
 
-/** `trial #0043`, `the baseline`; the number it will take while it has none. */
+/** `trial #0043`, `the baseline`, `the verification`; the number it will take while it has none. */
 export function trialName(trial: TrialRow, nextNumber: number): string {
-  if (trial.kind === 'baseline') return 'the baseline';
+  if (trial.kind !== 'trial') return `the ${trial.kind}`;
   return `trial #${String(trial.number ?? nextNumber).padStart(4, '0')}`;
 }

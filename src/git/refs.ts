@@ -122,6 +122,11 @@ export class ExperimentRefs {
     return this.#create(this.trialRef(number), commit);
   }
 
+  /** For a candidate that is gone: a ref to nothing would fail every later `git gc`. */
+  async dropTrialRef(number: number): Promise<void> {
+    await this.#repository.git.run(['update-ref', '-d', this.trialRef(number)]);
+  }
+
   /** Lets go of trials up to a number, all but `kept`; what is reachable from elsewhere stays. Returns how many. */
   async forgetTrials(upTo: number, kept: ReadonlySet<number>): Promise<number> {
     const prefix = `${this.#prefix}/trials/`;

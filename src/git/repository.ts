@@ -189,6 +189,12 @@ export class Repository {
     });
   }
 
+  /** Whether all objects of a tree or commit are there that `base` does not have: a prune beside us may take new ones. */
+  async isWhole(tip: string, base: string): Promise<boolean> {
+    const args = ['rev-list', '--objects', '--quiet', tip, '--not', base];
+    return (await this.git.run(args, { okExitCodes: [0, 128] })).exitCode === 0;
+  }
+
   /**
    * A tree like `commit`'s with some files replaced (bytes as git stores them) or removed (null). Modes are kept; a new
    * file is 100644.

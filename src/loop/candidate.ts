@@ -4,7 +4,7 @@ import { oneLine } from '../core/text.js';
 import type { StagedProposal } from '../git/types.js';
 import type { Nothing, Proposal } from '../propose/types.js';
 import type { Ruling, TrialRow } from '../store/rows.js';
-import { proposerState, RunAborted, type RunContext } from './context.js';
+import { proposerState, RunAborted, type RunContext, scopeOf } from './context.js';
 import type { Intrusion } from './guard.js';
 import { proposeContext } from './propose-context.js';
 import { addNote } from './proposer-notes.js';
@@ -121,7 +121,29 @@ export async function recordIntent(
   });
 }
 
+/**
+ * `git gc --prune=now` beside a run may take objects that had no ref when it looked. The workspace still has the files
+ * they were made of; where it has not, the attempt ends without a candidate.
+ */
 export async function commit(context: RunContext, trial: TrialRow): Promise<TrialRow> {
+  const { repository, refs, workspace, experiment } = context;
+  const { tree, candidateCommit, incumbentCommit, number } = trial;
+  const tip = candidateCommit ?? tree;
+  try {
+    return await commitIntended(context, trial);
+  } catch (error) {
+    if (tip === null || number === null || (await repository.isWhole(tip, incumbentCommit))) throw error;
+  }
+  // Where not even this can be done, the objects are still missing below.
+  await workspace.inspect(incumbentCommit, scopeOf(experiment)).catch(() => null);
+  if (await repository.isWhole(tip, incumbentCommit)) return commitIntended(context, trial);
+  await refs.dropTrialRef(number);
+  const reason =
+    'git removed the candidate before it had a commit (`git gc --prune=now` or `git prune` beside the run)';
+  return endUncounted(context, trial, { outcome: 'interrupted', reason });
+}
+
+async function commitIntended(context: RunContext, trial: TrialRow): Promise<TrialRow> {
   const { repository, refs, workspace, store } = context;
   const { tree, parentCommit: parent, commitMessage: message, commitEpochSeconds: epochSeconds } = trial;
   if (tree === null || parent === null || message === null || epochSeconds === null || trial.number === null) {

@@ -93,7 +93,10 @@ export function stopBecause({ counters, limits, ...state }: StopInput): Stop | n
     };
   }
   if (limits.maxExperiments !== null && counters.trials >= limits.maxExperiments) {
-    return { reason: 'max_experiments', detail: `${counters.trials} trials were asked for and are done` };
+    const { trials } = counters;
+    const detail =
+      trials === 1 ? 'one trial was asked for and is done' : `${trials} trials were asked for and are done`;
+    return { reason: 'max_experiments', detail };
   }
   if (limits.maxTrials !== null && state.totalTrials >= limits.maxTrials) {
     return { reason: 'max_trials', detail: `the experiment has its max_trials = ${limits.maxTrials}` };

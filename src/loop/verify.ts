@@ -13,7 +13,10 @@ import { measurePairs, study } from './study.js';
  * ends by a rule. A metric that repeats exactly proves itself and costs nothing here.
  */
 const KEEPS_BETWEEN = 10;
+/** Where more are wanted than there is time for. */
 const FEWEST_PAIRS = 5;
+/** One pair has no interval. */
+const FEWEST_OF_ALL = 2;
 /** How long people wait after the end of a short run; of a long one a tenth. */
 const SHORTEST_LIMIT_SECONDS = 600;
 const SHARE_OF_RUN = 0.1;
@@ -50,13 +53,20 @@ async function verify(context: RunContext, lab: Lab): Promise<void> {
   const { store, revision, refs, experiment, emit, stopSoon } = context;
   const baseline = store.baseline(revision.number);
   const head = await refs.incumbent();
-  const wanted = experiment.settings.gate.verifyPairs;
-  if (baseline === null || head === null || wanted === 0 || !readNoise(store.fact(noiseKey(revision.number))).noisy) {
+  const { verifyPairs } = experiment.settings.gate;
+  if (
+    baseline === null ||
+    head === null ||
+    verifyPairs === 0 ||
+    !readNoise(store.fact(noiseKey(revision.number))).noisy
+  ) {
     return;
   }
   const from = baseline.incumbentCommit;
+  const wanted = Math.max(FEWEST_OF_ALL, verifyPairs);
+  const fewest = Math.min(FEWEST_PAIRS, wanted);
   const { pairs, pairSeconds } = affordable(context, baseline, wanted);
-  if (pairs < FEWEST_PAIRS) {
+  if (pairs < fewest) {
     const cost = formatSeconds(pairSeconds * wanted);
     const hint = `measure it when you have the time: autoresearch audit --experiment ${context.name}`;
     emit({ kind: 'notice', level: 'info', text: `the gain is not verified: ${wanted} pairs would take ${cost}`, hint });
@@ -65,7 +75,7 @@ async function verify(context: RunContext, lab: Lab): Promise<void> {
   const plan = { kind: 'verification', from, to: head, description: 'the whole gain, measured afresh' } as const;
   await study(context, plan, async (trial) => {
     const runSeed = (pair: number) => seedOfKnown(context, trial, pair);
-    const limits = { fewest: FEWEST_PAIRS, ended: () => stopSoon.aborted };
+    const limits = { fewest, ended: () => stopSoon.aborted };
     const values = await measurePairs(lab, trial, { from, to: head, pairs, seed: trial.id, runSeed, ...limits });
     const change = verifiedChange(values.from, values.to);
     const show = (value: number) => (change.unit === 'percent' ? `${value.toFixed(1)} %` : String(value));

@@ -47,6 +47,10 @@ export function isBusy(error: unknown): boolean {
   return typeof error === 'object' && error !== null && 'code' in error && String(error.code).startsWith('SQLITE_BUSY');
 }
 
+export function isFull(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'code' in error && error.code === 'SQLITE_FULL';
+}
+
 export function storeError(path: string, error: unknown): AppError {
   if (error instanceof AppError) return error;
   const message = errorMessage(error);

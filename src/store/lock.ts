@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { AppError } from '../core/errors.js';
 import { identityOf } from '../process/identity.js';
 import type { ProcessIdentity } from '../process/types.js';
-import { type Database, isBusy, openRaw, storeError } from './database.js';
+import { type Database, isBusy, isFull, openRaw, storeError } from './database.js';
 
 /**
  * One runner per experiment. The lock is a write lock on a small SQLite file, held open for the runner's life: the
@@ -138,6 +138,7 @@ export function isLocked(folder: string): boolean {
     return false;
   } catch (error) {
     if (isBusy(error)) return true;
+    if (isFull(error)) return false; // Who gets as far as writing has the lock.
     throw storeError(join(folder, 'lock.sqlite'), error);
   } finally {
     database.close();

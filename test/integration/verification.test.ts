@@ -79,6 +79,13 @@ describe('the gain of a whole run', () => {
     expect(verifications(experiment)).toHaveLength(1);
   });
 
+  it.each([1, 3])('is measured in as few pairs as verify_pairs = %d asks for, two at least', async (pairs) => {
+    const experiment = noisyExperiment([rewrites('value=50')], { 'gate.verify_pairs': pairs });
+    await experiment.run({ maxExperiments: 1 });
+    const change = { pairs: Math.max(2, pairs) };
+    expect(experiment.read(proofOf)).toMatchObject({ kind: 'verified', change });
+  });
+
   it('is verified up to an earlier best code when the run went on and was stopped by a person', async () => {
     const experiment = noisyExperiment([rewrites('value=50')]);
     await experiment.run({ maxExperiments: 1 });

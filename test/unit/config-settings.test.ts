@@ -368,6 +368,12 @@ describe('what is not allowed', () => {
     expect(appErrorOf(() => withLines('[agent]', 'preset = codex', 'command = x')).message).toContain('is never run');
   });
 
+  it.each(['network = off', 'agent_network = off', 'hide = ~/notes'])('%s without a sandbox', (line) => {
+    expect(appErrorOf(() => withLines('[sandbox]', line)).message).toContain('protects nothing without a sandbox');
+    expect(() => withLines('[sandbox]', 'kind = bwrap', line)).not.toThrow();
+    expect(() => withLines('[sandbox]', 'kind = none', 'network = on', 'write = ~/.npm')).not.toThrow();
+  });
+
   it('nothing but an AppError, whatever keys and values come', () => {
     const rows = settingsHelp();
     const key = fc.constantFrom(...rows.map((row) => row.key), 'constructor', '__proto__', 'toString');

@@ -69,6 +69,9 @@ describe('a limit', () => {
     expect(stop({ incumbentMetric: 40, limits: { targetValue: 50 } })?.detail).toBe(
       'the target 50 ms is reached: 40 ms',
     );
+    expect(stop({ counters: { trials: 1 }, limits: { maxExperiments: 1 } })?.detail).toBe(
+      'one trial was asked for and is done',
+    );
     expect(stop({ counters: { crashStreak: 5 } })).toMatchObject({ detail: expect.stringContaining('5 candidates') });
     expect(stop({ counters: { crashStreak: 5 } })?.hint).toContain('autoresearch logs');
     expect(stop({ counters: { idleStreak: 10 } })?.hint).toContain('autoresearch results');
