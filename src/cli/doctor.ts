@@ -145,11 +145,12 @@ const SHOWN_DIFFERENCES = 10;
 
 async function replayAll(opened: OpenedExperiment, { json }: DoctorOptions): Promise<number> {
   const { replayTrials } = await import('../loop/replay-trials.js');
-  const nothing = { replayed: 0, differing: [] };
-  const { replayed, differing } = await withStore(opened, (store) => (store ? replayTrials(store) : nothing));
-  if (json) outJson({ schemaVersion: 1, replayed, equal: replayed - differing.length, differing });
+  const nothing = { replayed: 0, earlier: 0, differing: [] };
+  const { replayed, earlier, differing } = await withStore(opened, (store) => (store ? replayTrials(store) : nothing));
+  if (json) outJson({ schemaVersion: 1, replayed, equal: replayed - differing.length, earlier, differing });
   else {
     out(`${replayed - differing.length} of ${replayed} recorded verdicts follow from their measurements`);
+    if (earlier > 0) out(`  ${earlier} more were given by the rules of an earlier version, and stand as recorded`);
     for (const difference of differing.slice(0, SHOWN_DIFFERENCES)) out(`  ${oneLine(difference, 600)}`);
     if (differing.length > SHOWN_DIFFERENCES) out(`  and ${differing.length - SHOWN_DIFFERENCES} more: --json has all`);
   }

@@ -168,7 +168,7 @@ export const configSchema = z.strictObject({
       max_idle_proposals: withDefault(
         integer({ min: 1, max: 1000 }),
         '10',
-        'Proposals in a row without a change, or failed ones, that stop the loop.',
+        'Proposals in a row without a change, with an earlier one again, or failed, that stop the loop.',
       ),
       min_free_mb: withDefault(
         integer({ min: 0, max: 100_000_000 }),

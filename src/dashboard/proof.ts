@@ -53,11 +53,12 @@ export function proofText(metric: string, proof: Proof): string {
   }
 }
 
-/** `verified -23.1 % [-25.0 %, -21.2 %]`: the estimate and its 95 % interval. */
-export function verifiedText(metric: string, { unit, estimate, low, high }: VerifiedChange): string {
+/** `verified -23.1 % [-25.0 %, -21.2 %]`: the estimate and its 95 % interval; one that holds zero verifies nothing. */
+function verifiedText(metric: string, { unit, estimate, low, high }: VerifiedChange): string {
   const show = (value: number) =>
     unit === 'percent' ? formatPercent(value) : oneLine(`${value > 0 ? '+' : ''}${formatMetric(metric, value)}`, 60);
-  return `verified ${show(estimate)} [${show(low)}, ${show(high)}]`;
+  const word = low <= 0 && high >= 0 ? 'no gain shown:' : 'verified';
+  return `${word} ${show(estimate)} [${show(low)}, ${show(high)}]`;
 }
 
 export function proofJson(proof: Proof): Json {

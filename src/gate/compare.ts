@@ -43,6 +43,9 @@ interface Decided extends Decision {
   readonly analysis?: Json;
 }
 
+/** Counts the versions of the rules: a verdict can be computed again only by the rules it was made by. */
+export const GATE_RULES = 2;
+
 export function verdict(gate: string, comparison: Comparison, decided: Decided): GateStep {
   const { evidence, analysis, ...decision } = decided;
   return {
@@ -50,6 +53,7 @@ export function verdict(gate: string, comparison: Comparison, decided: Decided):
     ...decision,
     statistics: {
       gate,
+      rules: GATE_RULES,
       comparison: plain(comparison),
       evidence: {
         candidate: evidence.candidate,

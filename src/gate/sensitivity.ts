@@ -130,7 +130,7 @@ class World {
   show(gain: number | null): Pick<Sensitivity, 'smallestGain' | 'unit'> {
     if (this.scale.name === 'raw') return { smallestGain: gain, unit: 'amount' };
     const share = (value: number) => (this.#request.direction === 'lower' ? -Math.expm1(-value) : Math.expm1(value));
-    return { smallestGain: gain === null ? null : 100 * finite(share(gain)), unit: 'percent' };
+    return { smallestGain: gain === null ? null : finite(100 * share(gain)), unit: 'percent' };
   }
 
   #trial({ level, gain, random }: { level: Level | null; gain: number; random: Random }) {

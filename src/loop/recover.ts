@@ -14,8 +14,9 @@ import { finishTrial } from './trial.js';
  * run. Can itself be killed and done again at any line.
  */
 export async function recover(context: RunContext, lab: Lab): Promise<void> {
-  const open = context.store.openTrial();
-  if (!open) return;
+  const left = context.store.openTrial();
+  if (!left) return;
+  const open = context.store.adoptTrial(left.id, context.session.counters.id);
   await endLeftoversOf(context, open);
   const what = open.number === null ? unnumbered(open) : `trial ${open.number}`;
   context.emit({ kind: 'notice', level: 'info', text: `the last run ended during ${what}: going on from there` });

@@ -1,3 +1,4 @@
+import { GATE_RULES } from '../gate/compare.js';
 import { replay } from '../gate/replay.js';
 import type { StoreReader } from '../store/reader.js';
 import type { TrialRow } from '../store/rows.js';
@@ -5,20 +6,32 @@ import type { TrialRow } from '../store/rows.js';
 /** Every recorded verdict computed again from the recorded values: what the gate decided must follow from them alone. */
 export interface ReplayReport {
   readonly replayed: number;
+  /** Verdicts of an earlier version, whose rules were others: they stand as recorded. */
+  readonly earlier: number;
   /** One sentence per verdict that does not follow. */
   readonly differing: readonly string[];
 }
 
 export function replayTrials(store: StoreReader): ReplayReport {
   let replayed = 0;
+  let earlier = 0;
   const differing: string[] = [];
   for (const trial of store.eachTrial()) {
     if (!wasJudgedByGate(trial)) continue;
+    if (isOfEarlierRules(trial)) {
+      earlier += 1;
+      continue;
+    }
     replayed += 1;
     const difference = replayTrial(trial);
     if (difference !== null) differing.push(`trial ${trial.number}: ${difference}`);
   }
-  return { replayed, differing };
+  return { replayed, earlier, differing };
+}
+
+function isOfEarlierRules({ statistics }: TrialRow): boolean {
+  if (typeof statistics !== 'object' || statistics === null || !('gate' in statistics)) return false;
+  return !('rules' in statistics) || Number(statistics.rules) < GATE_RULES;
 }
 
 /** What a check refuses, the gate had let pass. */

@@ -76,6 +76,7 @@ function obey({ stop, experiment }: RunnerRequest, command: ControlCommand, paus
       return { ok: true, text: 'ending now: the open trial is resumed by the next run' };
     case 'stop':
       stop.afterTrial('stopped');
+      if (stop.isPaused) return { ok: true, text: 'stopping: it was paused, nothing is under way' };
       return { ok: true, text: `stopping after the trial that is under way (${wait}; \`stop --now\` does not wait)` };
     case 'pause':
       stop.pause();

@@ -17,8 +17,10 @@ export function countOutcome(counters: SessionCounters, outcome: Outcome, kind: 
   const crashStreak = { reset: 0, increment: counters.crashStreak + 1, unchanged: counters.crashStreak }[
     rule.crashStreak
   ];
-  if (rule.counts) return { ...counters, crashStreak, idleStreak: 0, trials: counters.trials + 1 };
-  const idle = outcome === 'no_change' || outcome === 'agent_error';
+  const idle = outcome === 'no_change' || outcome === 'agent_error' || outcome === 'duplicate';
+  if (rule.counts) {
+    return { ...counters, crashStreak, idleStreak: idle ? counters.idleStreak + 1 : 0, trials: counters.trials + 1 };
+  }
   return { ...counters, crashStreak, idleStreak: counters.idleStreak + (idle ? 1 : 0) };
 }
 

@@ -88,7 +88,7 @@ export function stopBecause({ counters, limits, ...state }: StopInput): Stop | n
   if (counters.idleStreak >= limits.maxIdleProposals) {
     return {
       reason: 'proposer_gave_up',
-      detail: `${counters.idleStreak} proposals in a row changed nothing or failed`,
+      detail: `${counters.idleStreak} proposals in a row changed nothing, repeated an earlier one or failed`,
       hint: 'see why with `autoresearch results --all`; the transcripts are with each attempt',
     };
   }

@@ -81,7 +81,8 @@ async function verify(context: RunContext, lab: Lab): Promise<void> {
     const show = (value: number) => (change.unit === 'percent' ? `${value.toFixed(1)} %` : String(value));
     const interval = `95 % interval ${show(change.low)} to ${show(change.high)}`;
     const reason = `${revision.metric} ${show(change.estimate)} from the baseline to the best code, ${interval}, ${values.from.length} fresh pairs`;
-    emit({ kind: 'notice', level: 'info', text: `verified: ${reason}` });
+    const word = change.low <= 0 && change.high >= 0 ? 'no gain shown' : 'verified';
+    emit({ kind: 'notice', level: 'info', text: `${word}: ${reason}` });
     return { reason, statistics: verificationStatistics(values.from, values.to) };
   });
 }

@@ -59,6 +59,12 @@ export class Store extends MeasurementWriter {
     return this.#trial(id);
   }
 
+  /** A trial that another session left open belongs to the one that goes on with it. */
+  adoptTrial(trialId: number, sessionId: number): TrialRow {
+    this.run("UPDATE trials SET session_id = ? WHERE id = ? AND phase != 'settled'", sessionId, trialId);
+    return this.#trial(trialId);
+  }
+
   recordProposerProcess(trialId: number, identity: ProcessIdentity): void {
     this.run('UPDATE trials SET process = ? WHERE id = ?', JSON.stringify(identity), trialId);
   }

@@ -73,7 +73,7 @@ async function ran({ config, code, bases }: Pick<Course, 'config' | 'code' | 'ba
 describe('every recorded verdict follows from its measurements alone', () => {
   it.each(COURSES)('$name', async (course) => {
     const experiment = await ran(course);
-    expect(experiment.read(replayTrials)).toEqual({ replayed: course.bases.length, differing: [] });
+    expect(experiment.read(replayTrials)).toEqual({ replayed: course.bases.length, earlier: 0, differing: [] });
     const verdicts = experiment.trials().map(({ verdict }) => String(verdict));
     expect(verdicts).toEqual(expect.arrayContaining([...course.verdicts]));
   });
@@ -94,5 +94,14 @@ describe('every recorded verdict follows from its measurements alone', () => {
       'trial 3: recorded discard, computed keep',
       "trial 4: these are not the statistics of a gate's verdict",
     ]);
+  });
+
+  it('unless it was given by the rules of an earlier version, which is said', async () => {
+    const experiment = await ran({ config: {}, code: scores, bases: [15, 17] });
+    const database = openRaw(join(experiment.state, 'store.sqlite'), {});
+    database.exec(`DROP TRIGGER settled_trials_are_final;
+      UPDATE trials SET statistics = json_remove(statistics, '$.rules') WHERE number = 1`);
+    database.close();
+    expect(experiment.read(replayTrials)).toEqual({ replayed: 1, earlier: 1, differing: [] });
   });
 });

@@ -147,7 +147,7 @@ describe('the counters of a session', () => {
     ['crashed', { crashStreak: 3, idleStreak: 0, trials: 8 }],
     ['timed_out', { crashStreak: 3, idleStreak: 0, trials: 8 }],
     ['metric_error', { crashStreak: 3, idleStreak: 0, trials: 8 }],
-    ['duplicate', { crashStreak: 2, idleStreak: 0, trials: 8 }],
+    ['duplicate', { crashStreak: 2, idleStreak: 4, trials: 8 }],
     ['skipped', { crashStreak: 2, idleStreak: 0, trials: 8 }],
     ['no_change', { crashStreak: 2, idleStreak: 4, trials: 7 }],
     ['agent_error', { crashStreak: 2, idleStreak: 4, trials: 7 }],
