@@ -16,8 +16,8 @@ const project = (name: string, extra: Record<string, unknown> = {}) => ({
 
 export default defineConfig({
   test: {
-    // Much of the time is waiting for other processes: three files at once keep two cores busy.
-    maxWorkers: 3,
+    // Much of the time is waiting for other processes: four files at once keep two cores busy.
+    maxWorkers: 4,
     projects: [
       project('unit'),
       project('contract'),

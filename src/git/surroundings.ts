@@ -18,6 +18,8 @@ import { SettingsWatch } from './settings-watch.js';
 import { stampOf, stampsBelow } from './stamps.js';
 import type { Workspace } from './types.js';
 
+const NEWLINE = 0x0a;
+
 export type SurroundingsFinding =
   | {
       /** `rescued` is no reason to stop. */
@@ -218,12 +220,13 @@ export class Surroundings {
 
   async #list(only: readonly string[] = []): Promise<Listing> {
     const format = '--format=%(refname)%00%(objectname)%00%(worktreepath)%00';
-    const fields = (await this.#repository.git.text(['for-each-ref', format, ...only])).split('\0');
+    const { stdout } = await this.#repository.git.run(['for-each-ref', format, ...only]);
     const tips = new Map<string, RefTip>();
-    for (let i = 0; i + 2 < fields.length; i += 3) {
-      const ref = (fields[i] ?? '').replace(/^\n/, '');
+    // A hundred thousand trials of our own are skipped as bytes: as strings they would take a hundred megabytes.
+    const skipped = only.length === 0 ? Buffer.from(`${this.#ownPrefix}/`) : null;
+    for (const [ref, id, checkedOutAt] of nulTriples(stdout, skipped)) {
       if (only.length === 0 && this.#isLeftOut(ref)) continue;
-      tips.set(ref, { id: fields[i + 1] ?? '', checkedOutAt: fields[i + 2] || null });
+      tips.set(ref, { id, checkedOutAt: checkedOutAt || null });
     }
     return tips;
   }
@@ -276,4 +279,21 @@ function replacements(was: Listing, now: Listing): SurroundingsFinding[] {
 
 function nothing(like: string): string {
   return '0'.repeat(like.length);
+}
+
+/** Three texts that end in NUL, line by line; lines that begin with `skipped` cost nothing. */
+function* nulTriples(bytes: Buffer, skipped: Buffer | null): Generator<readonly [string, string, string]> {
+  for (let start = 0; ; ) {
+    const first = bytes.indexOf(0, start);
+    const second = first < 0 ? -1 : bytes.indexOf(0, first + 1);
+    const third = second < 0 ? -1 : bytes.indexOf(0, second + 1);
+    if (third < 0) return;
+    const line = bytes[start] === NEWLINE ? start + 1 : start;
+    const end = skipped === null ? 0 : line + skipped.length;
+    if (skipped === null || end > bytes.length || bytes.compare(skipped, 0, skipped.length, line, end) !== 0) {
+      const text = (from: number, to: number) => bytes.toString('utf8', from, to);
+      yield [text(line, first), text(first + 1, second), text(second + 1, third)];
+    }
+    start = third + 1;
+  }
 }

@@ -131,9 +131,11 @@ export class StoreReader extends MeasurementReader {
   /** Trials since the last keep that were measured and not kept; the best value first. */
   nearMisses({ number, direction, limit }: { number: number; direction: Direction; limit: number }): TrialRow[] {
     return this.all(
-      `SELECT * FROM trials WHERE kind = 'trial' AND phase = 'settled' AND outcome = 'measured' AND verdict = 'discard' AND revision = ?
-         AND id > (SELECT COALESCE(MAX(id), 0) FROM trials WHERE verdict = 'keep' AND phase = 'settled')
-       ORDER BY metric ${direction === 'lower' ? 'ASC' : 'DESC'}, id LIMIT ?`,
+      `SELECT * FROM trials WHERE id IN (SELECT id FROM trials
+         WHERE kind = 'trial' AND phase = 'settled' AND outcome = 'measured' AND verdict = 'discard' AND revision = ?
+           AND id > (SELECT COALESCE(MAX(id), 0) FROM trials WHERE verdict = 'keep' AND phase = 'settled')
+         ORDER BY metric ${direction === 'lower' ? 'ASC' : 'DESC'}, id LIMIT ?)
+       ORDER BY metric ${direction === 'lower' ? 'ASC' : 'DESC'}, id`,
       number,
       limit,
     ).map(trialFromColumns);

@@ -4,7 +4,6 @@ import {
   CHECKOUT,
   failuresOf,
   gitCases,
-  MANUAL,
   seedOf,
   spread,
   trialsOf,
@@ -26,7 +25,7 @@ describe('a runner that is killed around a git command', () => {
       const changing = cases.filter(({ mutating }) => mutating);
       const reading = (await gitCases(battery, WORKTREE, 'kill-before')).filter(({ mutating }) => !mutating);
       // Every one of them: test/soak/every-operation.test.ts.
-      const chosen = [...spread(changing, 8, seedOf(5)), ...spread(reading, 1, seedOf(1))];
+      const chosen = [...spread(changing, 5, seedOf(5)), ...spread(reading, 1, seedOf(1))];
       expect(await failuresOf(battery, WORKTREE, chosen)).toEqual([]);
     },
     LIMIT_MS,
@@ -61,16 +60,7 @@ describe('a runner that is killed around a git command', () => {
     "ends like one that was not in the user's checkout",
     async () => {
       const cases = (await gitCases(battery, CHECKOUT, 'kill-after')).filter(({ mutating }) => mutating);
-      expect(await failuresOf(battery, CHECKOUT, spread(cases, 2, seedOf(2)))).toEqual([]);
-    },
-    LIMIT_MS,
-  );
-
-  it(
-    'ends like one that was not when a person proposes',
-    async () => {
-      const cases = (await gitCases(battery, MANUAL, 'kill-after')).filter(({ mutating }) => mutating);
-      expect(await failuresOf(battery, MANUAL, spread(cases, 1, seedOf(3)))).toEqual([]);
+      expect(await failuresOf(battery, CHECKOUT, spread(cases, 1, seedOf(2)))).toEqual([]);
     },
     LIMIT_MS,
   );

@@ -17,7 +17,7 @@ function noisyExperiment(steps: readonly string[], config: Record<string, string
   return new TestExperiment({
     value: 'value=100',
     files: { 'bench.sh': NOISY_BENCH },
-    config: { 'gate.baseline_runs': 2, ...config },
+    config: { 'gate.baseline_runs': 2, 'gate.verify_pairs': 8, ...config },
     steps,
   });
 }
@@ -34,7 +34,7 @@ describe('the gain of a whole run', () => {
     expect(more).toEqual([]);
     expect(present(row)).toMatchObject({ outcome: 'measured', verdict: null, number: null, phase: 'settled' });
     const change = present(readVerification(present(row).statistics));
-    expect(change).toMatchObject({ unit: 'percent', pairs: 20 });
+    expect(change).toMatchObject({ unit: 'percent', pairs: 8 });
     expect(change.low).toBeLessThan(-50);
     expect(change.high).toBeGreaterThan(-50);
     expect(run.notices.join('\n')).toMatch(/verified: score -5\d\.\d % from the baseline to the best code/);
@@ -94,7 +94,7 @@ describe('the gain of a whole run', () => {
     await run.until(({ kind }) => kind === 'settled');
     run.stop.afterTrial('stopped');
     await run.finished;
-    expect(experiment.read(proofOf)).toMatchObject({ kind: 'outdated', trial: 1, change: { pairs: 20 } });
+    expect(experiment.read(proofOf)).toMatchObject({ kind: 'outdated', trial: 1, change: { pairs: 8 } });
   });
 
   it('that is being measured when the run must end is given up, and the run ends as it was about to', async () => {

@@ -11,7 +11,7 @@ describe('a git command that fails', () => {
     'leaves the state before it when it did nothing',
     async () => {
       const cases = await gitCases(battery, WORKTREE, 'fail-before');
-      expect(await failuresOf(battery, WORKTREE, spread(cases, 3, seedOf(1)))).toEqual([]);
+      expect(await failuresOf(battery, WORKTREE, spread(cases, 6, seedOf(1)))).toEqual([]);
     },
     LIMIT_MS,
   );
@@ -20,9 +20,9 @@ describe('a git command that fails', () => {
     'leaves the state after it when it did its work',
     async () => {
       const cases = (await gitCases(battery, WORKTREE, 'fail-after')).filter(({ mutating }) => mutating);
-      expect(await failuresOf(battery, WORKTREE, spread(cases, 2, seedOf(2)))).toEqual([]);
+      expect(await failuresOf(battery, WORKTREE, spread(cases, 4, seedOf(2)))).toEqual([]);
       const checkout = (await gitCases(battery, CHECKOUT, 'fail-after')).filter(({ mutating }) => mutating);
-      expect(await failuresOf(battery, CHECKOUT, spread(checkout, 1, seedOf(3)))).toEqual([]);
+      expect(await failuresOf(battery, CHECKOUT, spread(checkout, 2, seedOf(3)))).toEqual([]);
     },
     LIMIT_MS,
   );

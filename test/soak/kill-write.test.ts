@@ -11,7 +11,7 @@ describe('a runner that is killed at a write, sync, rename or unlink', () => {
     async () => {
       const cases = await writeCases(battery, WORKTREE, { write: 'kill', programs: 'node' });
       expect(cases.length).toBeGreaterThan(200);
-      expect(await failuresOf(battery, WORKTREE, spread(cases, 3, seedOf(1)))).toEqual([]);
+      expect(await failuresOf(battery, WORKTREE, spread(cases, 5, seedOf(1)))).toEqual([]);
     },
     LIMIT_MS,
   );
@@ -31,7 +31,7 @@ describe('a runner that is killed at a write, sync, rename or unlink', () => {
     'ends like one that was not when its git died with it, in the middle of a write',
     async () => {
       const cases = await writeCases(battery, WORKTREE, { write: 'kill', programs: 'node,git' });
-      expect(await failuresOf(battery, WORKTREE, spread(cases, 2, seedOf(4)))).toEqual([]);
+      expect(await failuresOf(battery, WORKTREE, spread(cases, 5, seedOf(4)))).toEqual([]);
     },
     LIMIT_MS,
   );
