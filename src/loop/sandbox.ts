@@ -135,11 +135,17 @@ function surroundings(place: Place, { own, agents }: { own: OwnFolders; agents: 
   const late = [...free, ...used].filter((path) => isInside(root, path) || isBelow(path));
   const early = [...free, ...used].filter((path) => !late.includes(path));
   const shown = [...SHOWN_SERVICES.flatMap(existingPlace), root, PACKAGE, dirname(process.execPath)];
+  const reopened = shown.filter(isBelow);
+  // What is shown again inside a hidden place may itself hold something hidden.
+  const hiddenAgain = outermost(
+    places.filter((path) => reopened.some((above) => above !== path && isInside(above, path))),
+  );
   return [
     ...device.flatMap(existingPlace).map((path): Mount => ({ kind: 'device', path })),
     ...early.map(writable),
     ...hidden.map((path) => hiding(path, own)),
-    ...shown.filter(isBelow).map(readOnly),
+    ...reopened.map(readOnly),
+    ...hiddenAgain.map((path) => hiding(path, own)),
     ...late.map(writable),
     writable(workspace.path),
     ...(workspace.path === root ? [] : [readOnly(join(workspace.path, '.git'))]),

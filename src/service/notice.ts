@@ -53,6 +53,8 @@ const EVENT_OF_STOP: Readonly<Partial<Record<StopReason, NoticeEvent>>> = {
   patience: 'plateau',
   max_hours: 'budget_spent',
   max_trials: 'budget_spent',
+  max_cost: 'budget_spent',
+  max_tokens: 'budget_spent',
 };
 
 export function noticeOfStop({ reason, detail, hint }: Stop, at: number): Notice {

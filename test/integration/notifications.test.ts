@@ -104,6 +104,7 @@ describe('what is told', () => {
     ['target_reached', 'target_reached'],
     ['patience', 'plateau'],
     ['max_hours', 'budget_spent'],
+    ['max_cost', 'budget_spent'],
     ['environment_broken', 'stopped'],
   ] as const)('a stop because of %s is the event %s', (reason, event) => {
     expect(noticeOfStop({ reason, detail: 'why', hint: 'do this' }, 0)).toMatchObject({
