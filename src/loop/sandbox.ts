@@ -22,7 +22,7 @@ type Place = Pick<RunContext, 'experiment' | 'repository' | 'workspace' | 'state
 
 /** What git itself writes in a worktree's own folder when an agent adds files; all the rest there stays as it is. */
 const WRITTEN_BY_GIT = new Set(['index', 'index.lock', 'COMMIT_EDITMSG', 'ORIG_HEAD', 'FETCH_HEAD']);
-const PACKAGE = fileURLToPath(new URL('../..', import.meta.url));
+const PACKAGE = resolve(fileURLToPath(new URL('../..', import.meta.url)));
 
 /** For people: `sandbox bwrap, network off`; null where there is none. */
 export function sandboxText({ sandbox, proposer }: ExperimentSettings): string | null {
