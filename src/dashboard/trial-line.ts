@@ -81,7 +81,7 @@ export function trialNumber(trial: TrialRow): string {
 export function trialResult(trial: TrialRow): string {
   if (trial.outcome === null) return trial.phase === 'settled' ? '' : trial.phase;
   if (trial.outcome !== 'measured') return trial.outcome.replaceAll('_', ' ');
-  return trial.kind === 'baseline' ? 'baseline' : (trial.verdict ?? 'measured');
+  return trial.kind === 'trial' ? (trial.verdict ?? 'measured') : trial.kind;
 }
 
 /** Change in percent against the incumbent's value it was compared with; null where one of them is absent or zero. */
