@@ -86,7 +86,7 @@ export async function runCli(
     const fullEnv = { ...env, ...adapter.env(call), ...place.env };
     const { timeoutMs, idleMs = null } = request;
     // Beside the call: asking takes as long as starting the program does.
-    const version = program === null ? Promise.resolve(null) : programVersion(program, env);
+    const version = program === null ? null : programVersion(program, { env, sandbox: place.sandbox });
     const [ending, known] = await Promise.all([
       runProgram({ adapter, call, place, command, env: fullEnv, timeoutMs, idleMs }, signal),
       version,

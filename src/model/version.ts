@@ -2,6 +2,7 @@
 import { realpath, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { oneLine } from '../core/text.js';
+import { type SandboxPlan, sandboxedTool } from '../process/sandbox.js';
 import { runTool } from '../process/tool.js';
 
 const PATIENCE_MS = 10_000;
@@ -9,11 +10,17 @@ const PATIENCE_MS = 10_000;
 /** By file and its time, so that an update in the middle of a long run is noticed. */
 const known = new Map<string, Promise<string | null>>();
 
+interface Asking {
+  readonly env: Readonly<Record<string, string>>;
+  /** Where the call itself runs: an agent that may write to its own program must not be asked outside. */
+  readonly sandbox: SandboxPlan | undefined;
+}
+
 /** Null when the program does not say. `path` is absolute. */
-export async function programVersion(path: string, env: Readonly<Record<string, string>>): Promise<string | null> {
+export async function programVersion(path: string, asking: Asking): Promise<string | null> {
   const stamp = await stampOf(path);
   if (stamp === null) return null;
-  const found = known.get(stamp) ?? ask(path, env);
+  const found = known.get(stamp) ?? ask(path, asking);
   known.set(stamp, found);
   return await found;
 }
@@ -27,10 +34,11 @@ async function stampOf(path: string): Promise<string | null> {
   }
 }
 
-async function ask(path: string, env: Readonly<Record<string, string>>): Promise<string | null> {
-  const { stdout, exitCode } = await runTool([path, '--version'], {
+async function ask(path: string, { env, sandbox }: Asking): Promise<string | null> {
+  const argv = [path, '--version'];
+  const { stdout, exitCode } = await runTool(sandbox ? sandboxedTool(argv, sandbox) : argv, {
     cwd: tmpdir(),
-    env,
+    env: { ...env, ...sandbox?.env },
     timeoutMs: PATIENCE_MS,
     maxBytes: 65_536,
   });

@@ -75,18 +75,17 @@ export function sandboxArgv(
     : [bwrap, ...sandboxArguments(plan, { cwd, isRoot: isRoot() }), ...underFirstProcess(argv, env)];
 }
 
+/** The same for a short helper program, in `/`: it is the first process and leaves no report. */
+export function sandboxedTool(argv: readonly string[], plan: Omit<SandboxPlan, 'env'>): readonly string[] {
+  return [bubblewrap() ?? 'bwrap', ...sandboxArguments(plan, { cwd: '/', isRoot: isRoot() }), ...argv];
+}
+
 /** Why no sandbox can be had on this machine, found out by running one; null when one can. */
 export async function sandboxProblem(): Promise<string | null> {
   if (process.platform !== 'linux') return `there is none for ${process.platform}, only for Linux`;
-  const bwrap = bubblewrap();
-  if (bwrap === null) return 'bwrap is not on PATH';
-  const plan = { mounts: [], network: false };
-  const result = await runTool(
-    [bwrap, ...sandboxArguments(plan, { cwd: '/', isRoot: isRoot() }), '/bin/sh', '-c', 'test $$ = 1 && exit 42'],
-    {
-      timeoutMs: PROBE_TIMEOUT_MS,
-    },
-  );
+  if (bubblewrap() === null) return 'bwrap is not on PATH';
+  const probe = ['/bin/sh', '-c', 'test $$ = 1 && exit 42'];
+  const result = await runTool(sandboxedTool(probe, { mounts: [], network: false }), { timeoutMs: PROBE_TIMEOUT_MS });
   if (result.exitCode === 42) return null;
   return `bwrap does not work here: ${oneLine(result.problem || result.stderr) || 'it said nothing'}`;
 }

@@ -189,12 +189,15 @@ describe.skipIf(noSandbox !== null)('an agent in the sandbox', () => {
       other: 'grep -rq secret ~/.claude',
       ssh: 'grep -rq secret ~/.ssh',
     });
-    writeFileSync(join(home, 'bin/codex'), `#!/bin/sh\n{ ${script} } > ~/.codex/session\nexit 1\n`, { mode: 0o755 });
+    const codex = `#!/bin/sh\n{ ${script} } > ~/.codex/"session$1"\nexit 1\n`;
+    writeFileSync(join(home, 'bin/codex'), codex, { mode: 0o755 });
     vi.stubEnv('PATH', `${join(home, 'bin')}:${process.env['PATH']}`);
     await experiment.run({ maxExperiments: 1 });
     const [attempt] = experiment.attempts().filter(({ kind }) => kind === 'trial');
     expect(present(attempt)).toMatchObject({ outcome: 'agent_error' });
-    expect(readFileSync(join(home, '.codex/session'), 'utf8')).toBe('own: 1\nother: 0\nssh: 0\n');
+    for (const session of ['sessionexec', 'session--version']) {
+      expect(readFileSync(join(home, '.codex', session), 'utf8')).toBe('own: 1\nother: 0\nssh: 0\n');
+    }
   });
 
   it('a loop of three trials ends like one without a sandbox', async () => {
