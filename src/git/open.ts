@@ -18,16 +18,12 @@ const OLDEST_GIT: readonly [number, number] = [2, 30];
  */
 export async function openRepository(cwd: string): Promise<Repository> {
   const folder = await existingFolder(cwd);
-  const gitVersion = await supportedVersion(folder);
-  const toplevel = await toplevelOf(folder);
-  const own = await ownWorktreeAt(toplevel);
-  const root = own ? await existingFolder(own.root) : toplevel;
+  const [gitVersion, here] = await Promise.all([supportedVersion(folder), foldersAround(folder)]);
+  const own = await ownWorktreeAt(here.root);
+  const { root, gitDir, commonDir } = own ? await foldersAround(await existingFolder(own.root)) : here;
 
   const git = new Git(root, { config: durabilityFor(gitVersion) });
-  const gitDir = await realpath(resolve(root, await git.text(['rev-parse', '--git-dir'])));
-  const commonDir = await realpath(resolve(root, await git.text(['rev-parse', '--git-common-dir'])));
-  const rootCommit = await rootCommitOf(git);
-  await refuseMissingLfs(git);
+  const [rootCommit] = await Promise.all([rootCommitOf(git), refuseMissingLfs(git)]);
   const id = createHash('sha256').update(`${rootCommit}\0${commonDir}`).digest('hex').slice(0, 12);
   return new Repository({ root, gitDir, commonDir, rootCommit, id, gitVersion }, git);
 }
@@ -65,16 +61,30 @@ function durabilityFor(version: readonly [number, number]): string[] {
   return isOlder(version, [2, 36]) ? ['core.fsyncObjectFiles=true'] : [];
 }
 
-async function toplevelOf(folder: string): Promise<string> {
+interface Folders {
+  readonly root: string;
+  readonly gitDir: string;
+  readonly commonDir: string;
+}
+
+const PLACES = ['--git-dir', '--git-common-dir', '--show-toplevel'];
+
+/** Real paths, in one call: each process of git is felt before every command's first line. */
+async function foldersAround(folder: string): Promise<Folders> {
   const git = new Git(folder);
-  const inside = await git.run(['rev-parse', '--is-inside-work-tree', '--is-bare-repository'], {
-    okStderr: /not a git repository/,
-  });
-  if (inside.exitCode !== 0) {
+  const args = ['rev-parse', '--is-inside-work-tree', '--is-bare-repository', ...PLACES];
+  const found = await git.run(args, { okStderr: /not a git repository|must be run in a work tree/ });
+  const [isInside, isBare, ...lines] = found.stdout.toString('utf8').replace(/\n$/, '').split('\n');
+  if (isInside === 'true') {
+    const paths = lines.length === PLACES.length ? lines : await oneByOne(git);
+    const [gitDir = '', commonDir = '', root = ''] = await Promise.all(
+      paths.map((path) => realpath(resolve(folder, path))),
+    );
+    return { root, gitDir, commonDir };
+  }
+  if (isInside === '') {
     throw new AppError('repository', `${folder} is not inside a git repository`, { hint: startRepositoryHint(folder) });
   }
-  const [isInside, isBare] = inside.stdout.toString('latin1').split('\n');
-  if (isInside === 'true') return realpath(await git.text(['rev-parse', '--show-toplevel']));
   if (isBare === 'true') {
     throw new AppError('repository', `${folder} is a bare repository: there are no files to experiment on`, {
       hint: `git clone ${quoted(folder)} work && cd work`,
@@ -85,20 +95,26 @@ async function toplevelOf(folder: string): Promise<string> {
   });
 }
 
+/** For paths with line ends in them. */
+async function oneByOne(git: Git): Promise<string[]> {
+  return await Promise.all(PLACES.map((place) => git.text(['rev-parse', place])));
+}
+
 async function rootCommitOf(git: Git): Promise<string> {
-  const head = await git.run(['rev-parse', '--verify', '--quiet', 'HEAD^{commit}'], { okExitCodes: [0, 1, 128] });
-  if (head.exitCode !== 0) {
+  const args = ['rev-list', '--max-parents=0', '--first-parent', 'HEAD', '--'];
+  const roots = await git.run(args, { okStderr: /bad revision/ });
+  if (roots.exitCode !== 0) {
     throw new AppError('repository', `${git.directory} has no commit yet: there is nothing to go back to`, {
       hint: `cd ${quoted(git.directory)} && git add -A && git commit -m start`,
     });
   }
-  const roots = await git.text(['rev-list', '--max-parents=0', '--first-parent', 'HEAD']);
-  return roots.split('\n').at(-1) ?? '';
+  return roots.stdout.toString('latin1').trim().split('\n').at(-1) ?? '';
 }
 
 async function refuseMissingLfs(git: Git): Promise<void> {
   const args = ['grep', '--quiet', '-e', 'filter=lfs', 'HEAD', '--', ':(top,glob)**/.gitattributes'];
-  const usesLfs = (await git.run(args, { okExitCodes: [0, 1] })).exitCode === 0;
+  const found = await git.run(args, { okExitCodes: [0, 1], okStderr: /unable to resolve revision/ });
+  const usesLfs = found.exitCode === 0;
   if (!usesLfs) return;
   const lfs = await git.run(['lfs', 'version'], { okExitCodes: [0, 1] });
   if (lfs.exitCode === 0) return;

@@ -45,6 +45,14 @@ describe('opening a repository', () => {
     expect((await openRepository(alias)).id).toBe((await openRepository(user.path)).id);
   });
 
+  it('finds a folder with a line end in its name', async () => {
+    const path = join(temporaryFolder(), 'two\nlines');
+    mkdirSync(path);
+    runGit(path, ['init', '--quiet']);
+    runGit(path, ['-c', 'user.name=x', '-c', 'user.email=x@x', 'commit', '--quiet', '--allow-empty', '-m', 'x']);
+    expect(await openRepository(path)).toMatchObject({ root: path, gitDir: join(path, '.git') });
+  });
+
   it('refuses a folder without repository', async () => {
     await expect(openRepository(temporaryFolder())).rejects.toMatchObject({
       exitCode: 11,

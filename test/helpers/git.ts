@@ -5,6 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -43,7 +44,7 @@ export function temporaryFolder(): string {
 }
 
 export function runGit(cwd: string, args: readonly string[], env: Record<string, string> = {}): string {
-  return execFileSync('git', args, {
+  return execFileSync('git', ['-c', 'maintenance.auto=false', ...args], {
     cwd,
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -86,6 +87,20 @@ export function repositoryAt(path: string, cacheHome: string): TemporaryReposito
   };
 }
 
+let unborn: string | null = null;
+
+/** Made once for all tests of this process, which copy it: a copy costs less than three processes of git. */
+function unbornRepository(): string {
+  if (unborn !== null) return unborn;
+  const path = realpathSync(mkdtempSync(join(tmpdir(), 'autoresearch-test-')));
+  process.once('exit', () => rmSync(path, { recursive: true, force: true }));
+  runGit(path, ['init', '--quiet', '--initial-branch=main']);
+  runGit(path, ['config', 'user.name', 'Test Person']);
+  runGit(path, ['config', 'user.email', 'person@example.org']);
+  unborn = path;
+  return path;
+}
+
 /**
  * A repository on branch `main` with one commit (`README.md`, and `files` when given). `empty` leaves it unborn.
  */
@@ -94,11 +109,8 @@ export function temporaryRepository(
 ): TemporaryRepository {
   const folder = temporaryFolder();
   const repository = repositoryAt(join(folder, 'repository'), join(folder, 'cache'));
-  mkdirSync(repository.path);
+  cpSync(unbornRepository(), repository.path, { recursive: true });
   mkdirSync(repository.cacheHome);
-  repository.git('init', '--quiet', '--initial-branch=main');
-  repository.git('config', 'user.name', 'Test Person');
-  repository.git('config', 'user.email', 'person@example.org');
   if (options.empty) return repository;
   repository.write('README.md', '# sample\n');
   for (const [path, content] of Object.entries(options.files ?? {})) repository.write(path, content);
