@@ -13,6 +13,7 @@ const project = (name: string, extra: Record<string, unknown> = {}) => ({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     setupFiles: ['test/helpers/setup.ts'],
+    globalSetup: ['test/helpers/memory-folder.ts'],
     ...extra,
   },
 });
@@ -26,7 +27,7 @@ export default defineConfig({
       project('contract'),
       project('integration'),
       project('e2e'),
-      project('soak', { testTimeout: 3_600_000, fileParallelism: false }),
+      project('soak', { testTimeout: 3_600_000, fileParallelism: false, globalSetup: [] }),
     ],
   },
 });

@@ -9,6 +9,11 @@ import { sandboxProblem } from '../../src/process/sandbox.js';
 export const noSandbox = await sandboxProblem();
 if (noSandbox !== null) console.warn(`the sandbox is not tested: ${noSandbox} (apt-get install bubblewrap)`);
 
+/** For the whole file: in a sandbox /dev is another one, and with it the folder in memory. */
+export function useSystemsTemporaryFolder(): void {
+  process.env['TMPDIR'] = '/tmp';
+}
+
 const OUTSIDE = resolve(import.meta.dirname, '../../node_modules');
 
 /** Becomes $HOME; removed with the test. Paths ending in `/` are folders, others files that hold `secret`. */

@@ -18,7 +18,9 @@ import {
   startHelper,
   until,
 } from '../helpers/process.js';
-import { noSandbox } from '../helpers/sandbox.js';
+import { noSandbox, useSystemsTemporaryFolder } from '../helpers/sandbox.js';
+
+useSystemsTemporaryFolder();
 
 const sandbox: SandboxPlan = { mounts: [], network: true, env: { INSIDE: 'yes' } };
 

@@ -4,7 +4,9 @@ import { describe, expect, it, vi } from 'vitest';
 import { type ConfigKeys, rewrites, scores, TestExperiment } from '../helpers/experiments.js';
 import { temporaryFolder } from '../helpers/git.js';
 import { present } from '../helpers/process.js';
-import { attempts, homeWith, loopbackServer, noSandbox } from '../helpers/sandbox.js';
+import { attempts, homeWith, loopbackServer, noSandbox, useSystemsTemporaryFolder } from '../helpers/sandbox.js';
+
+useSystemsTemporaryFolder();
 
 const BWRAP: ConfigKeys = { 'sandbox.kind': 'bwrap' };
 
