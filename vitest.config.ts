@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 // Projects by cost: `unit` is pure, `contract` runs one port against its real part, `integration` drives several,
-// `e2e` starts the built command. `soak` is the slow battery and runs only when asked for.
+// `e2e` is what people type, most of it called in the test's process. `soak` is the slow battery and runs only when asked for.
 const project = (name: string, extra: Record<string, unknown> = {}) => ({
   test: {
     name,

@@ -24,7 +24,7 @@ export async function measureAloud(experiment: Experiment, repository: Repositor
   return runToEnd({ experiment, repository, options: { quiet: false }, retry: null, mode: 'baseline' });
 }
 
-/** Prints warnings only, to stderr. @throws AppError baseline (or what else stopped it) with what to mend. */
+/** Prints warnings only, to stderr. @throws AppError baseline (or what else stopped it) with what to mend, and the warnings. */
 export async function measureQuietly(experiment: Experiment, repository: Repository): Promise<number> {
   const { runExperiment } = await import('../loop/run.js');
   const { StopSwitch } = await import('../loop/stop-switch.js');
@@ -33,6 +33,7 @@ export async function measureQuietly(experiment: Experiment, repository: Reposit
   const onInterrupt = () => stop.now('interrupted');
   const onTerminate = () => stop.now('terminated');
   process.on('SIGINT', onInterrupt).on('SIGTERM', onTerminate);
+  const warnings: string[] = [];
   try {
     const result = await runExperiment({
       experiment,
@@ -43,13 +44,18 @@ export async function measureQuietly(experiment: Experiment, repository: Reposit
       retry: null,
       rebaseOnto: null,
       emit: (event) => {
-        if (event.kind === 'notice' && event.level === 'warning') talk(`warning: ${oneLine(event.text, 600)}`);
+        if (event.kind === 'notice' && event.level === 'warning') warnings.push(`warning: ${oneLine(event.text, 600)}`);
       },
       stop,
     });
     const { reason, detail, hint } = result.stop;
     if (reason === 'baseline_failed') throw new AppError('baseline', detail, { hint: hint ?? 'see the log' });
+    for (const warning of warnings) talk(warning);
     return exitCodeOf(reason);
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    // A program reads the error as one JSON document: the warnings are part of it.
+    throw new AppError(error.code, error.message, { hint: [error.hint, ...warnings].join('\n'), cause: error });
   } finally {
     process.off('SIGINT', onInterrupt).off('SIGTERM', onTerminate);
   }

@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { resolve } from 'node:path';
 import type { DiscoveryPlace } from '../config/discovery.js';
 import type { Experiment } from '../config/experiment.js';
-import { AppError } from '../core/errors.js';
+import { AppError, errnoOf } from '../core/errors.js';
 import { formatExperimentName } from '../core/names.js';
 import type { Repository } from '../git/repository.js';
 
@@ -20,11 +20,21 @@ export interface Place {
 
 export async function openPlace(options: PlaceOptions): Promise<Place> {
   const from = resolve(options.path ?? '.');
-  if (!statSync(from, { throwIfNoEntry: false })?.isDirectory()) {
-    throw new AppError('usage', `${from} is not a folder`, { hint: 'name the repository with --path <folder>' });
-  }
+  refuseNoFolder(from);
   const repository = await openIfRepository(from);
   return { repository, discovery: { from, repository: repository?.root ?? null, home: homedir() || null } };
+}
+
+function refuseNoFolder(path: string): void {
+  const hint = 'name the repository with --path <folder>';
+  try {
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === undefined) throw error;
+    throw new AppError('usage', `${path} is no folder that can be opened (${errno})`, { hint, cause: error });
+  }
+  throw new AppError('usage', `${path} is not a folder`, { hint });
 }
 
 async function openIfRepository(from: string): Promise<Repository | null> {

@@ -5,10 +5,11 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { EXIT_CODES, type ExitName, errorMessage } from '../../src/core/errors.js';
-import { CLI, type CliResult, cli, EXPERIMENT, scores, TestExperiment } from '../helpers/experiments.js';
+import { autoresearch, builtProgram, type CommandEnd } from '../helpers/command.js';
+import { EXPERIMENT, scores, TestExperiment } from '../helpers/experiments.js';
 import { temporaryFolder } from '../helpers/git.js';
 
 interface Row {
@@ -30,7 +31,7 @@ function pictureOf(experiment: TestExperiment): string {
   return [...files.sort(), experiment.fingerprint()].join('\n');
 }
 
-function expectRefusal({ code, stdout, stderr }: CliResult, { exit, says }: Pick<Row, 'exit' | 'says'>): void {
+function expectRefusal({ code, stdout, stderr }: CommandEnd, { exit, says }: Pick<Row, 'exit' | 'says'>): void {
   expect(stderr).not.toMatch(/^\s+at |this is a bug|node:internal|undefined|\[object/m);
   for (const pattern of says) expect(stderr).toMatch(pattern);
   expect({ code, stdout }).toEqual({ code: EXIT_CODES[exit], stdout: '' });
@@ -39,32 +40,32 @@ function expectRefusal({ code, stdout, stderr }: CliResult, { exit, says }: Pick
 }
 
 /** All rows on one repository: none may change it. */
-function refuse(experiment: TestExperiment, rows: readonly Row[]): void {
-  expect(notRefused(experiment, rows)).toEqual([]);
+async function refuse(experiment: TestExperiment, rows: readonly Row[]): Promise<void> {
+  expect(await notRefused(experiment, rows)).toEqual([]);
 }
 
 /** What is wrong with the answers to the rows. */
-function notRefused(experiment: TestExperiment, rows: readonly Row[]): readonly string[] {
+async function notRefused(experiment: TestExperiment, rows: readonly Row[]): Promise<readonly string[]> {
   const before = pictureOf(experiment);
-  const failures = rows.flatMap((row) => {
-    const result = cli(row.args, experiment.repository.path);
+  const failures: string[] = [];
+  for (const row of rows) {
+    const result = await autoresearch({ cwd: experiment.repository.path }, row.args);
     try {
       expectRefusal(result, row);
-      return [];
     } catch (error) {
-      return [`${row.what}: ${errorMessage(error)}\n${result.stderr}`];
+      failures.push(`${row.what}: ${errorMessage(error)}\n${result.stderr}`);
     }
-  });
+  }
   expect(pictureOf(experiment)).toBe(before);
   expect(readdirSync(join(experiment.repository.path, '..')).sort()).toEqual(['cache', 'repository']);
   return failures;
 }
 
 describe('words that are not understood', () => {
-  it('options, commands and numbers', () => {
+  it('options, commands and numbers', async () => {
     const run = (...args: string[]) => ['run', ...args];
     const usage = 'usage' as const;
-    refuse(new TestExperiment(), [
+    await refuse(new TestExperiment(), [
       { what: 'a command', args: ['rnu'], exit: usage, says: [/rnu/, /Did you mean run\?/] },
       { what: 'an option', args: run('--lop'), exit: usage, says: [/--lop/, /Did you mean --loop\?/] },
       { what: 'an option of another command', args: ['status', '--loop'], exit: usage, says: [/--loop/] },
@@ -80,11 +81,12 @@ describe('words that are not understood', () => {
       { what: 'a trial by name', args: ['retry', 'best'], exit: usage, says: [/number of a trial/] },
       { what: 'a trial that never was', args: ['retry', '7'], exit: usage, says: [/no trial 7/, /results/] },
       { what: 'a folder', args: run('--path', '/no/such/folder'), exit: usage, says: [/\/no\/such\/folder/, /--path/] },
+      { what: 'a long folder', args: run('--path', '/x'.repeat(5000)), exit: usage, says: [/ENAMETOOLONG/, /--path/] },
       { what: 'a format', args: ['results', '--format', 'pdf'], exit: usage, says: [/pdf/, /markdown/] },
     ]);
   });
 
-  it('names of experiments', () => {
+  it('names of experiments', async () => {
     const names = [
       '../../x',
       '-rf',
@@ -105,7 +107,7 @@ describe('words that are not understood', () => {
       'custom/$(touch x)',
       '',
     ];
-    refuse(
+    await refuse(
       new TestExperiment(),
       rows.map((name) => ({
         what: `the name ${JSON.stringify(name.slice(0, 40))}`,
@@ -116,9 +118,9 @@ describe('words that are not understood', () => {
     );
   });
 
-  it('an experiment that is not there, with the one that is near', () => {
+  it('an experiment that is not there, with the one that is near', async () => {
     const experiment = new TestExperiment();
-    refuse(experiment, [
+    await refuse(experiment, [
       {
         what: 'a typing error',
         args: ['run', '-e', 'custom/scroe'],
@@ -136,7 +138,7 @@ describe('words that are not understood', () => {
       '.autoresearch/custom/second/config.cfg',
       experiment.repository.read(`${experiment.folder}/config.cfg`),
     );
-    refuse(experiment, [
+    await refuse(experiment, [
       { what: 'two of them', args: ['run'], exit: 'usage', says: [/custom\/score, custom\/second/, /--experiment/] },
     ]);
   });
@@ -178,15 +180,17 @@ describe('configurations', () => {
     ['binary', ['target = \u0000\u0001', ...GOOD.slice(1)], /config\.cfg/],
   ];
 
-  it('each wrong one names its line and the cure', () => {
+  it('each wrong one names its line and the cure', async () => {
     const experiment = new TestExperiment();
     experiment.repository.git('switch', '-c', `autoresearch/${EXPERIMENT}`);
     const path = `${experiment.folder}/config.cfg`;
-    const failures = WRONG.flatMap(([what, lines, says]) => {
+    const failures: string[] = [];
+    for (const [what, lines, says] of WRONG) {
       experiment.repository.write(path, lines.length === 0 ? '' : `${lines.join('\n')}\n`);
       experiment.repository.git('commit', '-am', what);
-      return notRefused(experiment, [{ what, args: ['run', '--quiet'], exit: 'config', says: [says] }]);
-    });
+      const row = { what, args: ['run', '--quiet'], exit: 'config', says: [says] } as const;
+      failures.push(...(await notRefused(experiment, [row])));
+    }
     expect(failures).toEqual([]);
   }, 120_000);
 
@@ -204,23 +208,24 @@ describe('configurations', () => {
     for (const [what, make] of Object.entries(odd)) {
       rmSync(path, { recursive: true });
       make();
-      const result = cli(['run', '-e', EXPERIMENT], experiment.repository.path);
+      // In a process that can be ended: whoever waits at such a file waits for ever.
+      const result = builtProgram({ cwd: experiment.repository.path }, ['run', '-e', EXPERIMENT]);
       expectRefusal(result, { exit: 'config', says: [/config\.cfg/] });
       expect(result.stderr.length, what).toBeLessThan(2_000);
     }
   });
 
-  it('a target that git does not know, or an evaluator that is not there', () => {
+  it('a target that git does not know, or an evaluator that is not there', async () => {
     const untracked = new TestExperiment({ config: { target: 'new.sh', 'proposer.kind': 'search' } });
     untracked.repository.write('new.sh', 'echo "score: 1"\n');
-    const refused = cli(['run', '--quiet'], untracked.repository.path);
+    const refused = await autoresearch({ cwd: untracked.repository.path }, ['run', '--quiet']);
     expect(refused.code).toBe(EXIT_CODES.config);
     expect(refused.stdout + refused.stderr).toMatch(/new\.sh[\s\S]*git add new\.sh/);
 
     const missing = new TestExperiment({
       config: { evaluate_cmd: 'no-such-benchmark --fast', 'workspace.kind': 'worktree' },
     });
-    const { code, stderr, stdout } = cli(['run', '--quiet'], missing.repository.path);
+    const { code, stderr, stdout } = await autoresearch({ cwd: missing.repository.path }, ['run', '--quiet']);
     expect(code).toBe(EXIT_CODES.baseline);
     expect(stdout + stderr).toMatch(/no-such-benchmark/);
     expect(stdout + stderr).toMatch(/mend evaluate_cmd/);
@@ -229,7 +234,7 @@ describe('configurations', () => {
 });
 
 describe('repositories', () => {
-  it('that are none, bare, empty, or below a git folder', () => {
+  it('that are none, bare, empty, or below a git folder', async () => {
     const folder = temporaryFolder();
     const home = temporaryFolder();
     const git = (...args: string[]) => spawnSync('git', args, { cwd: folder });
@@ -242,15 +247,15 @@ describe('repositories', () => {
       ['empty', 'repository', /no commit yet/],
       ['empty/.git', 'repository', /git folder/],
     ] as const) {
-      const result = cli(['run'], join(folder, name), { HOME: home });
+      const result = await autoresearch({ cwd: join(folder, name), env: { HOME: home } }, ['run']);
       expectRefusal(result, { exit, says: [says] });
     }
   });
 
-  it('whose branch is in the way', () => {
+  it('whose branch is in the way', async () => {
     const experiment = new TestExperiment({ config: { 'proposer.kind': 'search' } });
     experiment.repository.git('branch', 'autoresearch');
-    const { code, stderr, stdout } = cli(['run', '--quiet'], experiment.repository.path);
+    const { code, stderr, stdout } = await autoresearch({ cwd: experiment.repository.path }, ['run', '--quiet']);
     expect(code).toBe(EXIT_CODES.repository);
     expect(stdout + stderr).toMatch(/the branch autoresearch is in the way/);
     expect(stdout + stderr).toMatch(/git branch -m autoresearch autoresearch-old/);
@@ -261,22 +266,16 @@ describe('repositories', () => {
     const { path } = experiment.repository;
     const home = temporaryFolder();
     chmodSync(home, 0o777);
-    for (let above = path; above !== tmpdir() && above.length > 1; above = join(above, '..')) chmodSync(above, 0o755);
     const nobody = (args: readonly string[], config: string) => {
       const global = join(home, 'gitconfig');
       writeFileSync(global, config);
-      const { status, stdout, stderr } = spawnSync(
-        'setpriv',
-        ['--reuid', '65534', '--regid', '65534', '--clear-groups', process.execPath, CLI, ...args],
-        {
-          cwd: path,
-          encoding: 'utf8',
-          env: { ...process.env, HOME: home, XDG_CACHE_HOME: home, XDG_RUNTIME_DIR: home, GIT_CONFIG_GLOBAL: global },
-        },
-      );
-      return { code: status, stdout, stderr };
+      const env = { HOME: home, XDG_CACHE_HOME: home, XDG_RUNTIME_DIR: home, GIT_CONFIG_GLOBAL: global };
+      const user = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups'];
+      return builtProgram({ cwd: path, env }, args, user);
     };
     const before = pictureOf(experiment);
+    expectRefusal(nobody(['run'], ''), { exit: 'usage', says: [/EACCES/, /--path/] });
+    for (const above of [path, dirname(path), tmpdir()]) chmodSync(above, statSync(above).mode | 0o055);
     expectRefusal(nobody(['run', '--quiet'], ''), {
       exit: 'repository',
       says: [/dubious ownership/, /safe\.directory/],
@@ -320,7 +319,7 @@ describe('stores', () => {
       for (const suffix of ['-wal', '-shm']) rmSync(store(experiment) + suffix, { force: true });
       make();
       for (const args of [['run', '--quiet'], ['status'], ['results'], ['show', '0']]) {
-        const result = cli(args, experiment.repository.path);
+        const result = await autoresearch({ cwd: experiment.repository.path }, args);
         expect(result.stderr, `${what}: ${args}`).toMatch(says);
         expectRefusal(result, { exit: 'store', says: [] });
       }
@@ -331,8 +330,8 @@ describe('stores', () => {
     expect(experiment.trial(0)).toMatchObject({ metric: 10 });
   }, 120_000);
 
-  it('of which one process is missing: stop and status say that nothing runs', () => {
-    refuse(new TestExperiment(), [
+  it('of which one process is missing: stop and status say that nothing runs', async () => {
+    await refuse(new TestExperiment(), [
       { what: 'stop', args: ['stop'], exit: 'not_running', says: [/custom\/score is not running/, /autoresearch run/] },
     ]);
   });

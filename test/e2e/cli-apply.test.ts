@@ -2,9 +2,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { RunnerLock } from '../../src/store/lock.js';
+import { autoresearch, builtProgram, placeOf } from '../helpers/command.js';
 import { SampleExperiment } from '../helpers/experiment.js';
 import { temporaryRepository } from '../helpers/git.js';
-import { autoresearch, placeOf } from '../helpers/init.js';
 
 const apply = (experiment: SampleExperiment, ...args: string[]) =>
   autoresearch(placeOf(experiment.repository), ['apply', ...args]);
@@ -28,12 +28,12 @@ const CHECKOUT =
   'target = src/*\nevaluate_cmd = ./m\nmetric = p50_ms\nmetric_direction = lower\n[workspace]\nkind = checkout\n';
 
 describe('apply', () => {
-  it('shows what would come and changes nothing without a terminal, with --dry-run, or both', () => {
+  it('shows what would come and changes nothing without a terminal, with --dry-run, or both', async () => {
     const experiment = sample();
     const before = experiment.repository.fingerprint();
     for (const args of [[], ['--dry-run'], ['--squash'], ['--dry-run', '--yes']]) {
-      const { stdout, stderr, exitCode } = apply(experiment, ...args);
-      expect({ args, stderr, exitCode }).toMatchObject({ exitCode: 0 });
+      const { stdout, stderr, code } = await apply(experiment, ...args);
+      expect({ args, stderr, code }).toMatchObject({ code: 0 });
       expect(stdout).toMatch(/#0001 .*-20\.0 % +cache it\n#0003 .*split it/);
       expect(stdout).not.toContain('worse');
       expect(stdout).toMatch(/src\/new\.js +\+1 +-0/);
@@ -49,8 +49,8 @@ describe('apply', () => {
     repository.write('README.md', 'my edit\n');
     repository.write('note.txt', 'my note\n');
     const before = repository.head();
-    const { stdout, exitCode } = apply(experiment, '--yes');
-    expect(exitCode).toBe(0);
+    const { stdout, code } = builtProgram(placeOf(repository), ['apply', '--yes']);
+    expect(code).toBe(0);
     expect(repository.head()).toBe(experiment.incumbent);
     expect(repository.git('symbolic-ref', '--short', 'HEAD')).toBe('main');
     expect(repository.read('src/new.js')).toBe('new\n');
@@ -61,23 +61,23 @@ describe('apply', () => {
     expect(repository.git('status', '--porcelain')).toBe(' M README.md\n?? note.txt');
   });
 
-  it('says that it is there already', () => {
+  it('says that it is there already', async () => {
     const experiment = sample();
-    apply(experiment, '--yes');
-    const again = apply(experiment, '--yes');
-    expect(again.exitCode).toBe(0);
+    await apply(experiment, '--yes');
+    const again = await apply(experiment, '--yes');
+    expect(again.code).toBe(0);
     expect(again.stdout).toContain('is already in main');
     experiment.moveBranch();
     experiment.repository.git('switch', '-q', 'autoresearch/engineering/api-speed');
-    expect(apply(experiment).stdout).toContain('git switch main');
+    expect((await apply(experiment)).stdout).toContain('git switch main');
   });
 
-  it('stages the sum for one commit, whose command works', () => {
+  it('stages the sum for one commit, whose command works', async () => {
     const experiment = sample();
     const { repository } = experiment;
     const before = repository.head();
-    const { stdout, exitCode } = apply(experiment, '--squash', '--yes');
-    expect(exitCode).toBe(0);
+    const { stdout, code } = await apply(experiment, '--squash', '--yes');
+    expect(code).toBe(0);
     expect(repository.head()).toBe(before);
     expect(repository.git('status', '--porcelain')).toBe('M  src/a.js\nA  src/new.js');
     const message = /git commit -m '(.*)'/.exec(stdout)?.[1] ?? '';
@@ -86,31 +86,31 @@ describe('apply', () => {
     expect(repository.git('diff', 'HEAD', experiment.incumbent)).toBe('');
   });
 
-  it('says what to do where the branch has moved on, and squashes only when told', () => {
+  it('says what to do where the branch has moved on, and squashes only when told', async () => {
     const experiment = sample();
     const { repository } = experiment;
     repository.write('README.md', 'other work\n');
     repository.commit('other work');
     const before = repository.fingerprint();
-    const refused = apply(experiment, '--yes');
-    expect(refused.exitCode).toBe(11);
+    const refused = await apply(experiment, '--yes');
+    expect(refused.code).toBe(11);
     expect(refused.stderr).toContain('main has moved on: it has 1 commit');
     expect(refused.stderr).toContain('--rebase-onto main');
     expect(refused.stderr).toContain('apply --squash');
-    expect(apply(experiment, '--ff', '--yes').exitCode).toBe(11);
+    expect((await apply(experiment, '--ff', '--yes')).code).toBe(11);
     expect(repository.fingerprint()).toBe(before);
-    expect(apply(experiment, '--squash', '--yes').exitCode).toBe(0);
+    expect((await apply(experiment, '--squash', '--yes')).code).toBe(0);
     expect(repository.git('status', '--porcelain')).toBe('M  src/a.js\nA  src/new.js');
     expect(repository.read('README.md')).toBe('other work\n');
   });
 
-  it('leaves no conflict behind where both sides changed the same lines', () => {
+  it('leaves no conflict behind where both sides changed the same lines', async () => {
     const experiment = sample();
     experiment.repository.write('src/a.js', 'let a = "mine";\n');
     experiment.repository.commit('mine');
     const before = experiment.repository.fingerprint();
-    const { stderr, exitCode } = apply(experiment, '--squash', '--yes');
-    expect(exitCode).toBe(11);
+    const { stderr, code } = await apply(experiment, '--squash', '--yes');
+    expect(code).toBe(11);
     expect(stderr).toContain('src/a.js');
     expect(experiment.repository.fingerprint()).toBe(before);
   });
@@ -119,75 +119,75 @@ describe('apply', () => {
     ['an edited file', 'src/a.js', ''],
     ['a new file', 'src/new.js', ''],
     ['an ignored file', 'src/new.js', 'src/new.js\n'],
-  ])('refuses where %s is in the way', (_what, path, ignored) => {
+  ])('refuses where %s is in the way', async (_what, path, ignored) => {
     const experiment = sample();
     const { repository } = experiment;
     writeFileSync(join(repository.path, '.git/info/exclude'), ignored);
     repository.write(path, 'mine\n');
     for (const way of ['--ff', '--squash']) {
-      const { stderr, exitCode } = apply(experiment, way, '--yes');
-      expect(exitCode).toBe(11);
+      const { stderr, code } = await apply(experiment, way, '--yes');
+      expect(code).toBe(11);
       expect(stderr).toContain(`would be overwritten: ${path}`);
     }
     expect(repository.read(path)).toBe('mine\n');
     expect(repository.head()).not.toBe(experiment.incumbent);
   });
 
-  it('refuses to mix what is staged already into a squash', () => {
+  it('refuses to mix what is staged already into a squash', async () => {
     const experiment = sample();
     experiment.repository.write('README.md', 'staged\n');
     experiment.repository.git('add', 'README.md');
-    const { stderr, exitCode } = apply(experiment, '--squash', '--yes');
-    expect(exitCode).toBe(11);
+    const { stderr, code } = await apply(experiment, '--squash', '--yes');
+    expect(code).toBe(11);
     expect(stderr).toContain('README.md');
-    expect(apply(experiment, '--ff', '--yes').exitCode).toBe(0);
+    expect((await apply(experiment, '--ff', '--yes')).code).toBe(0);
     expect(experiment.repository.git('status', '--porcelain')).toBe('M  README.md');
   });
 
-  it('refuses in the middle of a merge, and works with a detached HEAD', () => {
+  it('refuses in the middle of a merge, and works with a detached HEAD', async () => {
     const experiment = sample();
     const { repository } = experiment;
     writeFileSync(join(repository.path, '.git/MERGE_HEAD'), `${experiment.incumbent}\n`);
-    const refused = apply(experiment, '--yes');
-    expect(refused.exitCode).toBe(11);
+    const refused = await apply(experiment, '--yes');
+    expect(refused.code).toBe(11);
     expect(refused.stderr).toContain('git merge --abort');
     repository.git('merge', '--abort');
     repository.git('switch', '-q', '--detach');
-    expect(apply(experiment, '--yes').exitCode).toBe(0);
+    expect((await apply(experiment, '--yes')).code).toBe(0);
     expect(repository.head()).toBe(experiment.incumbent);
     expect(repository.git('rev-parse', 'main')).not.toBe(experiment.incumbent);
   });
 
-  it('refuses while the experiment runs in this checkout, but not while it runs in a worktree of its own', () => {
+  it('refuses while the experiment runs in this checkout, but not while it runs in a worktree of its own', async () => {
     const checkout = sample(CHECKOUT);
     const worktree = sample(CHECKOUT.replace('checkout', 'worktree'));
-    for (const [experiment, code] of [
+    for (const [experiment, expected] of [
       [checkout, 12],
       [worktree, 0],
     ] as const) {
       const lock = RunnerLock.acquire(experiment.state.path, Date.now());
-      const { exitCode } = apply(experiment, '--yes');
+      const { code } = await apply(experiment, '--yes');
       lock.release();
-      expect(exitCode).toBe(code);
+      expect(code).toBe(expected);
     }
   });
 
-  it('says that nothing was kept yet', () => {
+  it('says that nothing was kept yet', async () => {
     const experiment = new SampleExperiment();
-    const { stderr, exitCode } = apply(experiment, '--yes');
-    expect(exitCode).toBe(2);
+    const { stderr, code } = await apply(experiment, '--yes');
+    expect(code).toBe(2);
     expect(stderr).toContain('kept nothing yet');
   });
 
-  it('brings the best code into the working copy in which it is typed, not into another one', () => {
+  it('brings the best code into the working copy in which it is typed, not into another one', async () => {
     const experiment = sample();
     const { repository } = experiment;
     const linked = join(temporaryRepository().path, 'linked');
     mkdirSync(linked);
     repository.git('worktree', 'add', '-q', '-b', 'side', linked);
     const place = placeOf(repository);
-    const { exitCode, stdout } = autoresearch({ ...place, cwd: linked }, ['apply', '--yes']);
-    expect(exitCode).toBe(0);
+    const { code, stdout } = await autoresearch({ ...place, cwd: linked }, ['apply', '--yes']);
+    expect(code).toBe(0);
     expect(stdout).toContain('side is now at');
     expect(repository.git('rev-parse', 'side')).toBe(experiment.incumbent);
     expect(repository.git('rev-parse', 'main')).not.toBe(experiment.incumbent);

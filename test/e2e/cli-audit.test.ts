@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { autoresearch, builtProgram, placeOf } from '../helpers/command.js';
 import { SampleExperiment } from '../helpers/experiment.js';
-import { autoresearch, placeOf } from '../helpers/init.js';
 
 /** Two kept trials that share no file. */
 function sample(): SampleExperiment {
@@ -13,15 +13,15 @@ function sample(): SampleExperiment {
 }
 
 describe('audit and finish on the command line', () => {
-  it('say what they would measure, and change nothing', () => {
+  it('say what they would measure, and change nothing', async () => {
     const experiment = sample();
     const run = (...args: string[]) => autoresearch(placeOf(experiment.repository), args);
     const before = experiment.repository.fingerprint();
-    const audit = run('audit', '--dry-run');
-    expect(audit).toMatchObject({ exitCode: 0, stderr: '' });
+    const audit = await run('audit', '--dry-run');
+    expect(audit).toMatchObject({ code: 0, stderr: '' });
     expect(audit.stdout).toMatch(/^the whole: .*\nchange 1: .* cache it\nchange 3: .* split it\n/);
     expect(audit.stdout).toContain('evaluations of p50_ms');
-    const finish = run('finish', '--dry-run', '--split', '--json');
+    const finish = await run('finish', '--dry-run', '--split', '--json');
     expect(JSON.parse(finish.stdout)).toMatchObject({
       schemaVersion: 1,
       state: 'planned',
@@ -37,8 +37,8 @@ describe('audit and finish on the command line', () => {
   it('finish without measuring makes a branch that the printed commands show', () => {
     const experiment = sample();
     const { repository } = experiment;
-    const { stdout, exitCode } = autoresearch(placeOf(repository), ['finish', '--no-measure', '--branch', 'faster']);
-    expect(exitCode).toBe(0);
+    const { stdout, code } = builtProgram(placeOf(repository), ['finish', '--no-measure', '--branch', 'faster']);
+    expect(code).toBe(0);
     expect(stdout).toContain('Not verified');
     const [log = '', change = ''] = [...stdout.matchAll(/^ {2}git (.*)$/gm)].map(([, args]) => args ?? '');
     expect(repository.git(...log.split(' '))).toContain('2 kept trials of engineering/api-speed');
@@ -47,15 +47,15 @@ describe('audit and finish on the command line', () => {
     expect(repository.git('log', '-1', '--format=%B')).toContain('- trial 3: split it');
   });
 
-  it('tell what to do where there is nothing to show, and what a wrong option should be', () => {
+  it('tell what to do where there is nothing to show, and what a wrong option should be', async () => {
     const experiment = new SampleExperiment();
     const run = (...args: string[]) => autoresearch(placeOf(experiment.repository), args);
     for (const args of [['audit'], ['audit', '--last'], ['finish']]) {
-      const { stderr, exitCode } = run(...args);
-      expect({ args, exitCode }).toEqual({ args, exitCode: 2 });
+      const { stderr, code } = await run(...args);
+      expect({ args, code }).toEqual({ args, code: 2 });
       expect(stderr).toContain('autoresearch ');
     }
-    expect(run('audit', '--pairs', '1').stderr).toContain('from 2 up');
-    expect(run('finish', '--without', '3;7').stderr).toContain('such as 3,7');
+    expect((await run('audit', '--pairs', '1')).stderr).toContain('from 2 up');
+    expect((await run('finish', '--without', '3;7')).stderr).toContain('such as 3,7');
   });
 });

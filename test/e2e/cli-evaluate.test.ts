@@ -3,47 +3,47 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { autoresearch, CLI, placeOf } from '../helpers/command.js';
 import { temporaryRepository } from '../helpers/git.js';
-import { autoresearch, CLI, placeOf } from '../helpers/init.js';
 
 const command = (...args: string[]) => autoresearch(placeOf(temporaryRepository()), args);
 
 describe('evaluate', () => {
-  it('prints what it measured on stdout, notes on stderr', () => {
-    const { stdout, stderr, exitCode } = command(...['evaluate', 'benchmark_speed'], ...SPEED, 'true');
-    expect(exitCode).toBe(0);
+  it('prints what it measured on stdout, notes on stderr', async () => {
+    const { stdout, stderr, code } = await command(...['evaluate', 'benchmark_speed'], ...SPEED, 'true');
+    expect(code).toBe(0);
     expect(stdout).toMatch(/^p50_ms: [\d.]+\np95_ms: [\d.]+\n/);
     expect(stdout).toMatch(/^runs: 2$/m);
     expect(stderr).toContain('starting the shell');
   });
 
-  it('hands options through as they were typed, also values that look like options', () => {
-    const { stdout, exitCode } = command(...['evaluate', 'benchmark_speed'], ...SPEED, '--version --json; true');
+  it('hands options through as they were typed, also values that look like options', async () => {
+    const { stdout, code } = await command(...['evaluate', 'benchmark_speed'], ...SPEED, '--version --json; true');
     expect(stdout).not.toMatch(/^\d+\.\d+\.\d+/);
-    expect(exitCode).toBe(0);
+    expect(code).toBe(0);
   });
 
-  it('ends with the exit code of the evaluator', () => {
-    expect(command(...['evaluate', 'benchmark_speed'], ...SPEED, 'exit 125').exitCode).toBe(125);
-    expect(command(...['evaluate', 'benchmark_speed'], ...SPEED, 'exit 9').exitCode).toBe(1);
+  it('ends with the exit code of the evaluator', async () => {
+    expect((await command(...['evaluate', 'benchmark_speed'], ...SPEED, 'exit 125')).code).toBe(125);
+    expect((await command(...['evaluate', 'benchmark_speed'], ...SPEED, 'exit 9')).code).toBe(1);
   });
 
-  it('tells what is missing or mistyped, with a whole example', () => {
-    const missing = command('evaluate', 'benchmark_speed');
-    expect(missing.exitCode).toBe(2);
+  it('tells what is missing or mistyped, with a whole example', async () => {
+    const missing = await command('evaluate', 'benchmark_speed');
+    expect(missing.code).toBe(2);
     expect(missing.stderr).toContain("autoresearch evaluate benchmark_speed --command 'node bench.js'");
-    const mistyped = command('evaluate', 'benchmark_sped');
-    expect(mistyped.exitCode).toBe(2);
+    const mistyped = await command('evaluate', 'benchmark_sped');
+    expect(mistyped.code).toBe(2);
     expect(mistyped.stderr).toContain('benchmark_speed');
-    expect(command('evaluate', 'benchmark_speed', '--comand', 'true').stderr).toContain('--command');
+    expect((await command('evaluate', 'benchmark_speed', '--comand', 'true')).stderr).toContain('--command');
   });
 
-  it('explains itself', () => {
-    const { stdout, exitCode } = command('evaluate', 'benchmark_size', '--help');
-    expect(exitCode).toBe(0);
+  it('explains itself', async () => {
+    const { stdout, code } = await command('evaluate', 'benchmark_size', '--help');
+    expect(code).toBe(0);
     expect(stdout).toContain('Example:');
-    expect(command('evaluate').stdout).toContain('memory_usage');
-    expect(command('evaluate', '--help').stdout).toContain('memory_usage');
+    expect((await command('evaluate')).stdout).toContain('memory_usage');
+    expect((await command('evaluate', '--help')).stdout).toContain('memory_usage');
   });
 
   it.each([
@@ -65,9 +65,9 @@ describe('evaluate', () => {
 const SPEED = ['--runs', '2', '--warmup', '0', '--command'];
 
 describe('evaluators', () => {
-  it('lists them with an example each, also as JSON', () => {
-    expect(command('evaluators').stdout).toMatch(/test_pass_rate +pass_rate, higher is better/);
-    const { schemaVersion, evaluators } = JSON.parse(command('evaluators', '--json').stdout);
+  it('lists them with an example each, also as JSON', async () => {
+    expect((await command('evaluators')).stdout).toMatch(/test_pass_rate +pass_rate, higher is better/);
+    const { schemaVersion, evaluators } = JSON.parse((await command('evaluators', '--json')).stdout);
     expect(schemaVersion).toBe(1);
     expect(evaluators[0]).toMatchObject({ name: 'benchmark_speed', metric: 'p50_ms', direction: 'lower' });
   });

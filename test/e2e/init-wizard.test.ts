@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { loadExperiment } from '../../src/config/experiment.js';
+import { CLI, placeOf } from '../helpers/command.js';
 import { type TemporaryRepository, temporaryRepository } from '../helpers/git.js';
-import { CLI, placeOf } from '../helpers/init.js';
 
 const BENCH = "import { a } from './src/a.mjs';\nconsole.log(`p50_ms: \x24{a}`);\n";
 const MARKED = 'export const a = 12; // autoresearch: int 1..20\n';
@@ -20,7 +20,7 @@ function converse(
   repository: TemporaryRepository,
   args: readonly string[],
   answers: readonly (readonly [question: string, keys: string])[],
-): Promise<{ exitCode: number | null; shown: string }> {
+): Promise<{ code: number | null; shown: string }> {
   const place = placeOf(repository);
   const words = [process.execPath, CLI, 'init', ...args].map((word) => `'${word}'`);
   // A terminal without a size has no room for a question.
@@ -28,7 +28,7 @@ function converse(
   const { CI: _, NO_COLOR: __, ...ambient } = process.env;
   const child = spawn(SCRIPT, ['--quiet', '--return', '--flush', '--command', command, '/dev/null'], {
     cwd: place.cwd,
-    env: { ...ambient, HOME: place.home, XDG_CACHE_HOME: place.cacheHome, TERM: 'xterm', LANG: 'C.UTF-8' },
+    env: { ...ambient, ...place.env, TERM: 'xterm', LANG: 'C.UTF-8' },
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   onTestFinished(() => void child.kill('SIGKILL'));
@@ -45,7 +45,7 @@ function converse(
     child.stdin.write(keys);
   });
   return new Promise((resolve, reject) => {
-    child.on('error', reject).on('close', (exitCode) => resolve({ exitCode, shown }));
+    child.on('error', reject).on('close', (code) => resolve({ code, shown }));
   });
 }
 
@@ -54,7 +54,7 @@ const hasTerminal = process.platform === 'linux' && existsSync(SCRIPT);
 describe.runIf(hasTerminal)('init on a terminal', () => {
   it('asks for everything, with what it found as the defaults', async () => {
     const repository = temporaryRepository({ files: { 'src/a.mjs': MARKED, 'bench.mjs': BENCH } });
-    const { exitCode, shown } = await converse(
+    const { code, shown } = await converse(
       repository,
       ['--no-measure'],
       [
@@ -68,7 +68,7 @@ describe.runIf(hasTerminal)('init on a terminal', () => {
       ],
     );
     expect(shown).toContain('autoresearch run --experiment engineering/a-speed --loop');
-    expect(exitCode).toBe(0);
+    expect(code).toBe(0);
     const folder = join(repository.path, '.autoresearch/engineering/a-speed');
     const name = { domain: 'engineering', name: 'a-speed' };
     const { settings } = loadExperiment({ name, scope: 'project', folder, repository: repository.path, home: null });
@@ -84,12 +84,12 @@ describe.runIf(hasTerminal)('init on a terminal', () => {
   it('asks only for what is missing', async () => {
     const repository = temporaryRepository({ files: { 'src/a.mjs': MARKED, 'bench.mjs': BENCH } });
     const given = ['--experiment', 'a/b', '--target', 'src/a.mjs', '--eval', 'node bench.mjs', '--direction', 'lower'];
-    const { exitCode, shown } = await converse(
+    const { code, shown } = await converse(
       repository,
       [...given, '--proposer', 'manual', '--no-measure'],
       [['◆  The name of the number', ENTER]],
     );
-    expect(exitCode).toBe(0);
+    expect(code).toBe(0);
     expect(shown).not.toContain('How is it measured?');
     expect(shown).not.toContain('What may be changed?');
     expect(shown).not.toContain('Who makes the changes?');
@@ -99,7 +99,7 @@ describe.runIf(hasTerminal)('init on a terminal', () => {
   it('writes nothing and ends with 130 when the person gives up at the last question', async () => {
     const repository = temporaryRepository({ files: { 'src/a.mjs': MARKED, 'bench.mjs': BENCH } });
     const before = repository.fingerprint();
-    const { exitCode, shown } = await converse(
+    const { code, shown } = await converse(
       repository,
       [],
       [
@@ -112,14 +112,14 @@ describe.runIf(hasTerminal)('init on a terminal', () => {
       ],
     );
     expect(shown).toContain('Nothing was written.');
-    expect(exitCode).toBe(130);
+    expect(code).toBe(130);
     expect(repository.fingerprint()).toBe(before);
   });
 
   it('asks nothing with --yes', async () => {
     const repository = temporaryRepository({ files: { 'src/a.mjs': MARKED } });
-    const { exitCode, shown } = await converse(repository, ['--yes'], []);
-    expect(exitCode).toBe(2);
+    const { code, shown } = await converse(repository, ['--yes'], []);
+    expect(code).toBe(2);
     expect(shown).toContain('--domain, --name, --target, --eval, --metric are missing');
   });
 });

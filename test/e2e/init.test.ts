@@ -2,8 +2,8 @@ import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadExperiment } from '../../src/config/experiment.js';
+import { autoresearch, builtProgram, type CommandEnd, filesBelow, placeOf } from '../helpers/command.js';
 import { repositoryAt, type TemporaryRepository, temporaryFolder, temporaryRepository } from '../helpers/git.js';
-import { autoresearch, type CommandEnd, filesBelow, placeOf } from '../helpers/init.js';
 
 const BENCH = "import { a } from './src/a.mjs';\nconsole.log(`p50_ms: \x24{a}`);\n";
 const FILES = { 'src/a.mjs': 'export const a = 12;\n', 'src/b.mjs': 'export const b = 1;\n', 'bench.mjs': BENCH };
@@ -21,7 +21,7 @@ const COMPLETE = [
 ];
 const UNMEASURED = [...COMPLETE, '--no-measure'];
 
-function init(repository: TemporaryRepository, args: readonly string[], cwd = repository.path): CommandEnd {
+function init(repository: TemporaryRepository, args: readonly string[], cwd = repository.path): Promise<CommandEnd> {
   return autoresearch(placeOf(repository, cwd), ['init', ...args]);
 }
 
@@ -37,17 +37,17 @@ function load(repository: TemporaryRepository, name = 'speed') {
 }
 
 describe('init writes', () => {
-  it('a complete experiment and says what may change, what is protected and what to type next', () => {
+  it('a complete experiment and says what may change, what is protected and what to type next', async () => {
     const repository = temporaryRepository({ files: FILES });
     const before = repository.fingerprint();
-    const { exitCode, stdout } = init(repository, [
+    const { code, stdout } = await init(repository, [
       ...UNMEASURED,
       '--goal',
       'Make it quick.',
       '--constraints',
       'No caches.\nNo threads.',
     ]);
-    expect(exitCode).toBe(0);
+    expect(code).toBe(0);
     expect(filesBelow(join(repository.path, '.autoresearch'))).toEqual([
       '.gitignore',
       'engineering/speed/config.cfg',
@@ -73,7 +73,7 @@ describe('init writes', () => {
     expect(repository.fingerprint()).toBe(before);
   });
 
-  it('every option into the key that it stands for', () => {
+  it('every option into the key that it stands for', async () => {
     const repository = temporaryRepository({ files: { ...FILES, '.gitignore': 'deps\n' } });
     repository.write('deps/x', '1');
     const agent = "my-agent --say 'it''s; # fine'";
@@ -89,7 +89,7 @@ describe('init writes', () => {
       '--link',
       'deps',
     ];
-    const { exitCode } = init(repository, [
+    const { code } = await init(repository, [
       ...UNMEASURED,
       ...more,
       '--setup',
@@ -98,7 +98,7 @@ describe('init writes', () => {
       'build,.cache',
       '--skip-branch',
     ]);
-    expect(exitCode).toBe(0);
+    expect(code).toBe(0);
     expect(load(repository).settings).toMatchObject({
       metricDirection: 'higher',
       timeBudgetMinutes: 0.5,
@@ -114,9 +114,9 @@ describe('init writes', () => {
     });
   });
 
-  it('what a program reads with --json, and nothing else to stdout', () => {
+  it('what a program reads with --json, and nothing else to stdout', async () => {
     const repository = temporaryRepository({ files: FILES });
-    const { stdout } = init(repository, [...UNMEASURED, '--proposer', 'search', '--json']);
+    const { stdout } = await init(repository, [...UNMEASURED, '--proposer', 'search', '--json']);
     const folder = join(repository.path, '.autoresearch/engineering/speed');
     expect(JSON.parse(stdout)).toMatchObject({
       schemaVersion: 1,
@@ -134,10 +134,10 @@ describe('init writes', () => {
     });
   });
 
-  it('the command of a built-in evaluator, with its metric and direction', () => {
+  it('the command of a built-in evaluator, with its metric and direction', async () => {
     const repository = temporaryRepository({ files: FILES });
     const args = ['--experiment', 'engineering/speed', '--target', 'src/*', '--no-measure'];
-    const { exitCode } = init(repository, [
+    const { code } = await init(repository, [
       ...args,
       '--evaluator',
       'test_pass_rate',
@@ -147,7 +147,7 @@ describe('init writes', () => {
       '--format',
       'tap',
     ]);
-    expect(exitCode).toBe(0);
+    expect(code).toBe(0);
     const { settings } = load(repository);
     expect(settings.evaluateCmd).toBe(
       "autoresearch evaluate test_pass_rate --command 'node bench.mjs '\\''a b'\\''' --format tap",
@@ -155,20 +155,23 @@ describe('init writes', () => {
     expect(settings).toMatchObject({ metric: 'pass_rate', metricDirection: 'higher' });
   });
 
-  it('to the home folder with --scope user, bound to the repository', () => {
+  it('to the home folder with --scope user, bound to the repository', async () => {
     const repository = temporaryRepository({ files: FILES });
-    const { exitCode } = init(repository, [...UNMEASURED, '--scope', 'user']);
-    expect(exitCode).toBe(0);
+    const { code } = await init(repository, [...UNMEASURED, '--scope', 'user']);
+    expect(code).toBe(0);
     expect(repository.has('.autoresearch')).toBe(false);
-    const config = readFileSync(join(placeOf(repository).home, '.autoresearch/engineering/speed/config.cfg'), 'utf8');
+    const config = readFileSync(
+      join(placeOf(repository).env.HOME, '.autoresearch/engineering/speed/config.cfg'),
+      'utf8',
+    );
     expect(config).toContain(`\nrepository = ${repository.path}\n`);
-    expect(init(repository, ['--list']).stdout).toContain('engineering/speed  p50_ms');
+    expect((await init(repository, ['--list'])).stdout).toContain('engineering/speed  p50_ms');
   });
 
-  it('a protection for the script behind npm run when the target would include it', () => {
+  it('a protection for the script behind npm run when the target would include it', async () => {
     const files = { ...FILES, 'package.json': '{"scripts":{"bench":"node bench.mjs"}}' };
     const repository = temporaryRepository({ files });
-    init(repository, [
+    await init(repository, [
       '--experiment',
       'engineering/speed',
       '--target',
@@ -182,94 +185,98 @@ describe('init writes', () => {
     expect([...load(repository).settings.protect.paths].sort()).toEqual(['bench.mjs', 'package.json']);
   });
 
-  it('a link to installed packages that git does not track, unless told otherwise', () => {
+  it('a link to installed packages that git does not track, unless told otherwise', async () => {
     const repository = temporaryRepository({ files: { ...FILES, '.gitignore': 'node_modules\n' } });
     repository.write('node_modules/x/index.js', '1');
-    const { stdout } = init(repository, UNMEASURED);
+    const { stdout } = await init(repository, UNMEASURED);
     expect(load(repository).settings.workspace.link).toEqual(['node_modules']);
     expect(stdout).toContain('note: link: the clean worktree borrows your node_modules');
-    init(repository, [...UNMEASURED, '--name', 'other', '--link', '']);
+    await init(repository, [...UNMEASURED, '--name', 'other', '--link', '']);
     expect(load(repository, 'other').settings.workspace.link).toEqual([]);
   });
 });
 
 describe('init works', () => {
-  it('in paths with blanks and quotes', () => {
+  it('in paths with blanks and quotes', async () => {
     const plain = temporaryRepository({ files: { ...FILES, "src/it's a b.mjs": 'x' } });
     const path = join(dirname(plain.path), 'it\'s a "repository"');
     renameSync(plain.path, path);
     const repository = repositoryAt(path, plain.cacheHome);
-    const { exitCode, stdout } = init(repository, [...UNMEASURED, '--target', "src/it's a b.mjs"]);
-    expect(exitCode).toBe(0);
+    const { code, stdout } = await init(repository, [...UNMEASURED, '--target', "src/it's a b.mjs"]);
+    expect(code).toBe(0);
     expect(stdout).toContain("\n  src/it's a b.mjs\n");
     expect(load(repository).settings.target).toEqual(["src/it's a b.mjs"]);
   });
 
-  it('in a subfolder of a monorepo, by cwd and by --path', () => {
+  it('in a subfolder of a monorepo, by cwd and by --path', async () => {
     const files = { 'packages/one/src/a.mjs': '1', 'src/a.mjs': '2', 'packages/one/bench.mjs': '3' };
     const repository = temporaryRepository({ files });
     const folder = join(repository.path, 'packages/one');
     const command = ['--eval', 'node packages/one/bench.mjs'];
-    expect(init(repository, [...UNMEASURED, ...command], folder).exitCode).toBe(0);
+    expect((await init(repository, [...UNMEASURED, ...command], folder)).code).toBe(0);
     expect(load(repository).settings.target).toEqual(['packages/one/src/a.mjs']);
-    const outside = init(repository, [...UNMEASURED, ...command, '--name', 'two', '--path', folder], '/');
-    expect(outside.exitCode).toBe(0);
+    const outside = await init(repository, [...UNMEASURED, ...command, '--name', 'two', '--path', folder], '/');
+    expect(outside.code).toBe(0);
     expect(load(repository, 'two').settings.target).toEqual(['packages/one/src/a.mjs']);
     expect(outside.stdout.trimEnd().split('\n').at(-1)).toBe(
       `  autoresearch run --experiment engineering/two --path ${repository.path} --loop`,
     );
     expect(
-      init(repository, [...UNMEASURED, '--name', 'three', '--target', 'packages/one/bench.mjs'], folder).exitCode,
+      (await init(repository, [...UNMEASURED, '--name', 'three', '--target', 'packages/one/bench.mjs'], folder)).code,
     ).toBe(0);
   });
 
-  it('on a detached HEAD', () => {
+  it('on a detached HEAD', async () => {
     const repository = temporaryRepository({ files: FILES });
     repository.git('checkout', '--quiet', '--detach');
-    expect(init(repository, COMPLETE).exitCode).toBe(0);
+    expect((await init(repository, COMPLETE)).code).toBe(0);
     expect(repository.git('rev-parse', 'refs/heads/autoresearch/engineering/speed')).toBe(repository.head());
   });
 
-  it('with a target of several globs, and lists ten of its files', () => {
+  it('with a target of several globs, and lists ten of its files', async () => {
     const many = Object.fromEntries(Array.from({ length: 14 }, (_, index) => [`lib/f${index}.mjs`, '1']));
     const repository = temporaryRepository({ files: { ...FILES, ...many } });
-    const { stdout } = init(repository, [...UNMEASURED, '--target', 'src/*.mjs, lib/**']);
+    const { stdout } = await init(repository, [...UNMEASURED, '--target', 'src/*.mjs, lib/**']);
     expect(stdout).toContain('May change: 16 files (target src/*.mjs, lib/**)');
     expect(stdout).toContain('\n  and 6 more\n');
   });
 
-  it('after a first try that was interrupted before it wrote the configuration', () => {
+  it('after a first try that was interrupted before it wrote the configuration', async () => {
     const repository = temporaryRepository({ files: FILES });
     repository.write('.autoresearch/engineering/speed/program.md', 'my own words\n');
-    expect(init(repository, UNMEASURED).exitCode).toBe(0);
+    expect((await init(repository, UNMEASURED)).code).toBe(0);
     expect(repository.read('.autoresearch/engineering/speed/program.md')).toBe('my own words\n');
   });
 });
 
 describe('init notes', () => {
-  it('uncommitted changes of the target, which the baseline does not have', () => {
+  it('uncommitted changes of the target, which the baseline does not have', async () => {
     const repository = temporaryRepository({ files: FILES });
     repository.write('src/a.mjs', 'export const a = 99;\n');
-    const { stdout } = init(repository, COMPLETE);
+    const { stdout } = await init(repository, COMPLETE);
     expect(stdout).toContain('note: uncommitted changes in src/a.mjs: the baseline is the last commit, without them');
     expect(stdout).toContain('p50_ms: 12\n');
     expect(repository.read('src/a.mjs')).toBe('export const a = 99;\n');
   });
 
-  it('the record of an earlier experiment of the same name', () => {
+  it('the record of an earlier experiment of the same name', async () => {
     const repository = temporaryRepository({ files: FILES });
-    init(repository, COMPLETE);
+    await init(repository, COMPLETE);
     rmSync(join(repository.path, '.autoresearch'), { recursive: true });
-    expect(init(repository, UNMEASURED).stdout).toContain('note: an earlier experiment of this name left its record');
+    expect((await init(repository, UNMEASURED)).stdout).toContain(
+      'note: an earlier experiment of this name left its record',
+    );
   });
 
-  it('values that a search could vary, and marks that are wrong', () => {
+  it('values that a search could vary, and marks that are wrong', async () => {
     const good = 'export const a = 12; // autoresearch: int 1..20\n';
     const repository = temporaryRepository({
       files: { ...FILES, 'src/a.mjs': good, 'src/b.mjs': good.replace('20', '2') },
     });
-    expect(init(repository, UNMEASURED).stdout).toContain('note: 1 value is marked for the search: --proposer search');
-    const wrong = init(repository, [...UNMEASURED, '--name', 'other', '--target', 'src/b.mjs']);
+    expect((await init(repository, UNMEASURED)).stdout).toContain(
+      'note: 1 value is marked for the search: --proposer search',
+    );
+    const wrong = await init(repository, [...UNMEASURED, '--name', 'other', '--target', 'src/b.mjs']);
     expect(wrong.stdout).toMatch(
       /note: a mark for the search is wrong: src\/b\.mjs:1: the current value 12 is outside/,
     );
@@ -277,10 +284,10 @@ describe('init notes', () => {
 });
 
 describe('init measures', () => {
-  it('the baseline, creates the branch and ends with the next command', () => {
+  it('the baseline, creates the branch and ends with the next command', async () => {
     const repository = temporaryRepository({ files: FILES });
-    const { exitCode, stdout } = init(repository, COMPLETE);
-    expect(exitCode).toBe(0);
+    const { code, stdout } = await init(repository, COMPLETE);
+    expect(code).toBe(0);
     expect(stdout).toContain('p50_ms: 12\n');
     expect(stdout.trimEnd().split('\n').slice(-2)).toEqual([
       '  git switch autoresearch/engineering/speed',
@@ -290,10 +297,10 @@ describe('init measures', () => {
     repository.git('switch', '--quiet', 'autoresearch/engineering/speed');
   });
 
-  it('with --json as a value', () => {
+  it('with --json as a value', async () => {
     const repository = temporaryRepository({ files: FILES });
-    const { exitCode, stdout } = init(repository, [...COMPLETE, '--json']);
-    expect(exitCode).toBe(0);
+    const { code, stdout } = await init(repository, [...COMPLETE, '--json']);
+    expect(code).toBe(0);
     expect(JSON.parse(stdout).baseline).toMatchObject({
       metric: 'p50_ms',
       value: 12,
@@ -307,21 +314,26 @@ describe('init measures', () => {
     ['the command fails', 'node missing.mjs', /missing\.mjs/],
     ['the metric is not printed', 'echo nothing', /metric error/],
     ['the target does not matter', 'echo p50_ms: 1', /does not read the target/],
-  ])('and keeps the files when %s', (_, command, message) => {
+  ])('and keeps the files when %s', async (_, command, message) => {
     const repository = temporaryRepository({ files: FILES });
-    const { exitCode, stderr } = init(repository, [...COMPLETE, '--eval', command, '--proposer', 'search']);
-    expect(exitCode).toBe(13);
+    const { code, stderr } = await init(repository, [...COMPLETE, '--eval', command, '--proposer', 'search']);
+    expect(code).toBe(13);
     expect(stderr).toMatch(message);
     expect(stderr.trimEnd().split('\n').at(-1)).toBe('  autoresearch run --experiment engineering/speed --loop');
     expect(load(repository).settings.evaluateCmd).toBe(command);
   });
 
-  it('and reports a failure to a program as one JSON error, the document complete', () => {
+  it('and reports a failure to a program as one JSON error, warnings included, the document complete', () => {
     const repository = temporaryRepository({ files: FILES });
-    const { exitCode, stdout, stderr } = init(repository, [...COMPLETE, '--eval', 'exit 3', '--json']);
-    expect(exitCode).toBe(13);
+    repository.write('.autoresearch/engineering/speed/run.log.new/in-the-way', '1');
+    const { code, stdout, stderr } = builtProgram(placeOf(repository), [
+      ...['init', ...COMPLETE, '--eval', 'exit 3', '--json'],
+    ]);
+    expect(code).toBe(13);
     expect(JSON.parse(stdout)).toMatchObject({ baseline: null, experiment: 'engineering/speed' });
-    expect(JSON.parse(stderr)).toMatchObject({ error: { code: 'baseline' } });
+    const { error } = JSON.parse(stderr);
+    expect(error.code).toBe('baseline');
+    expect(error.hint).toMatch(/^warning: run\.log cannot be linked[\s\S]*\n {2}autoresearch run /m);
   });
 });
 
@@ -388,61 +400,61 @@ describe('init refuses, and writes nothing:', () => {
     ['no such folder', [...UNMEASURED, '--path', 'nowhere'], 2, /nowhere is not a folder/],
   ];
 
-  it.each(cases)('%s', (_, args, exitCode, message) => {
+  it.each(cases)('%s', async (_, args, code, message) => {
     const repository = temporaryRepository({ files: { ...FILES, '.gitignore': '*.log\n' } });
     for (const file of ['new file.mjs', 'staged.mjs', 'ignored.log']) repository.write(file, '1');
     repository.git('add', 'staged.mjs');
     const before = repository.fingerprint();
-    const end = init(repository, args);
+    const end = await init(repository, args);
     expect(end.stderr).toMatch(message);
-    expect(end.exitCode).toBe(exitCode);
+    expect(end.code).toBe(code);
     expect(end.stdout).toBe('');
     expect(repository.fingerprint()).toBe(before);
-    expect(filesBelow(placeOf(repository).home)).toEqual([]);
+    expect(filesBelow(placeOf(repository).env.HOME)).toEqual([]);
   });
 
-  it('a second experiment of the same name, in either scope', () => {
+  it('a second experiment of the same name, in either scope', async () => {
     const repository = temporaryRepository({ files: FILES });
-    init(repository, UNMEASURED);
+    await init(repository, UNMEASURED);
     const config = repository.read('.autoresearch/engineering/speed/config.cfg');
     for (const scope of ['project', 'user']) {
-      const { exitCode, stderr } = init(repository, [...UNMEASURED, '--eval', 'other', '--scope', scope]);
-      expect(exitCode).toBe(10);
+      const { code, stderr } = await init(repository, [...UNMEASURED, '--eval', 'other', '--scope', scope]);
+      expect(code).toBe(10);
       expect(stderr).toContain('exists already');
       expect(stderr).toContain('autoresearch run --experiment engineering/speed --loop');
     }
     expect(repository.read('.autoresearch/engineering/speed/config.cfg')).toBe(config);
   });
 
-  it('a folder outside of a repository, and a repository without a commit', () => {
+  it('a folder outside of a repository, and a repository without a commit', async () => {
     const folder = temporaryFolder();
-    const place = { cwd: folder, home: join(folder, 'home'), cacheHome: join(folder, 'cache') };
-    const outside = autoresearch(place, ['init', ...UNMEASURED]);
-    expect(outside.exitCode).toBe(11);
+    const place = { cwd: folder, env: { HOME: join(folder, 'home'), XDG_CACHE_HOME: join(folder, 'cache') } };
+    const outside = await autoresearch(place, ['init', ...UNMEASURED]);
+    expect(outside.code).toBe(11);
     expect(outside.stderr).toContain('is not inside a git repository');
     expect(outside.stderr).toContain('git init');
     const unborn = temporaryRepository({ empty: true });
-    const end = init(unborn, UNMEASURED);
-    expect(end.exitCode).toBe(11);
+    const end = await init(unborn, UNMEASURED);
+    expect(end.code).toBe(11);
     expect(end.stderr).toContain('has no commit yet');
     expect(unborn.has('.autoresearch')).toBe(false);
   });
 
-  it('a branch in the way of its own', () => {
+  it('a branch in the way of its own', async () => {
     const repository = temporaryRepository({ files: FILES });
     repository.git('branch', 'autoresearch');
-    const { exitCode, stderr } = init(repository, UNMEASURED);
-    expect(exitCode).toBe(11);
+    const { code, stderr } = await init(repository, UNMEASURED);
+    expect(code).toBe(11);
     expect(stderr).toContain('git branch -m autoresearch');
     expect(repository.has('.autoresearch')).toBe(false);
-    expect(init(repository, [...UNMEASURED, '--skip-branch']).exitCode).toBe(0);
+    expect((await init(repository, [...UNMEASURED, '--skip-branch'])).code).toBe(0);
   });
 
-  it('where it cannot write', () => {
+  it('where it cannot write', async () => {
     const repository = temporaryRepository({ files: FILES });
     writeFileSync(join(repository.path, '.autoresearch'), 'a file in the way\n');
-    const { exitCode, stderr } = init(repository, UNMEASURED);
-    expect(exitCode).toBe(10);
+    const { code, stderr } = await init(repository, UNMEASURED);
+    expect(code).toBe(10);
     expect(stderr).toContain('engineering/speed cannot be created');
     expect(repository.read('.autoresearch')).toBe('a file in the way\n');
   });
@@ -457,24 +469,24 @@ describe('init refuses, and writes nothing:', () => {
       'mount --bind -o ro "$0" "$0" && cd "$0" && exec "$@"',
       repository.path,
     ];
-    const end = autoresearch(placeOf(repository), ['init', ...UNMEASURED], mount);
+    const end = builtProgram(placeOf(repository), ['init', ...UNMEASURED], mount);
     expect(end.stderr).toMatch(/engineering\/speed cannot be created/);
-    expect(end.exitCode).toBe(10);
+    expect(end.code).toBe(10);
     expect(repository.has('.autoresearch')).toBe(false);
   });
 });
 
 describe('init lists', () => {
-  it('experiments, the broken ones too, and the built-in evaluators', () => {
+  it('experiments, the broken ones too, and the built-in evaluators', async () => {
     const repository = temporaryRepository({ files: FILES });
-    expect(init(repository, ['--list'])).toMatchObject({ exitCode: 0, stdout: '' });
-    init(repository, UNMEASURED);
+    expect(await init(repository, ['--list'])).toMatchObject({ code: 0, stdout: '' });
+    await init(repository, UNMEASURED);
     mkdirSync(join(repository.path, '.autoresearch/engineering/torn'));
     repository.write('.autoresearch/engineering/torn/config.cfg', 'target = x\n');
-    const { stdout } = init(repository, ['--list']);
+    const { stdout } = await init(repository, ['--list']);
     expect(stdout).toMatch(/^engineering\/speed {2}p50_ms, lower is better {2}src\/a\.mjs$/m);
     expect(stdout).toMatch(/^engineering\/torn {3}broken: .*evaluate_cmd is missing/m);
-    const { evaluators } = JSON.parse(init(repository, ['--list-evaluators', '--json']).stdout);
+    const { evaluators } = JSON.parse((await init(repository, ['--list-evaluators', '--json'])).stdout);
     expect(evaluators.map(({ name }: { name: string }) => name)).toContain('benchmark_speed');
   });
 });

@@ -23,6 +23,8 @@ const INIT = [
   ...['--metric', 'p50_ms', '--no-measure'],
 ];
 
+const CONFIG = '.autoresearch/engineering/speed/config.cfg';
+
 let folder = '';
 let home = '';
 let packed: Packed;
@@ -43,18 +45,13 @@ function autoresearch(cwd: string, ...args: string[]) {
   return runInstalled(folder, { cwd, home }, args);
 }
 
-function repositoryWithSearch(): TemporaryRepository {
-  const repository = temporaryRepository({ files: FILES });
-  expect(autoresearch(repository.path, ...INIT)).toMatchObject({ exitCode: 0 });
-  const config = '.autoresearch/engineering/speed/config.cfg';
-  // The search needs no agent; settings of the same sections that are there already are replaced by these.
+/** As `init` wrote it, but the search needs no agent. */
+function proposeBySearch(repository: TemporaryRepository): void {
   const basic = repository
-    .read(config)
+    .read(CONFIG)
     .split('\n')
     .filter((line) => /^(target|evaluate_cmd|metric|metric_direction)\s*[=:]/.test(line));
-  const settings = [...basic, '[proposer]', 'kind = search', '[workspace]', 'warmup_runs = 0', ''];
-  repository.write(config, settings.join('\n'));
-  return repository;
+  repository.write(CONFIG, [...basic, '[proposer]', 'kind = search', '[workspace]', 'warmup_runs = 0', ''].join('\n'));
 }
 
 describe('the package', () => {
@@ -76,10 +73,10 @@ describe('the package', () => {
   it('starts by its name from any folder', () => {
     const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
     const said = autoresearch(tmpdir(), '--version');
-    expect(said).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(said).toMatchObject({ code: 0, stderr: '' });
     expect(said.stdout).toMatch(new RegExp(`^autoresearch ${version}\nnode .*, git .*, SQLite .*\n`));
     const help = autoresearch('/', '--help');
-    expect(help).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(help).toMatchObject({ code: 0, stderr: '' });
     for (const command of ['init', 'run', 'status', 'results']) expect(help.stdout).toContain(command);
   });
 
@@ -89,11 +86,13 @@ describe('the package', () => {
   });
 
   it('makes an experiment and runs it, from a folder that is not its own', () => {
-    const repository = repositoryWithSearch();
+    const repository = temporaryRepository({ files: FILES });
+    expect(autoresearch(repository.path, ...INIT)).toMatchObject({ code: 0 });
+    proposeBySearch(repository);
     const before = repository.head();
     const place = ['--path', repository.path];
     const run = autoresearch(tmpdir(), 'run', '-e', 'engineering/speed', '--loop', '--max-experiments', '3', ...place);
-    expect(run).toMatchObject({ exitCode: 0 });
+    expect(run).toMatchObject({ code: 0 });
     const lines = repository.read('.autoresearch/engineering/speed/results.tsv').trimEnd().split('\n');
     expect(lines).toHaveLength(5);
     expect(lines[1]).toMatch(/^[0-9a-f]{7}\t10\.000000\tkeep\tbaseline$/);
@@ -108,18 +107,19 @@ describe('with a native module that cannot be loaded', () => {
     ['that is no program', () => writeFileSync(nativeModule(folder), 'rubbish')],
     ['whose whole package is gone', () => rmSync(join(folder, 'node_modules/better-sqlite3'), { recursive: true })],
   ])('%s, says what cures it in a line, and ends with the store’s exit code', (_, spoil) => {
-    const repository = repositoryWithSearch();
+    const keys = 'target = speed.mjs\nevaluate_cmd = node bench.mjs\nmetric = p50_ms\nmetric_direction = lower\n';
+    const repository = temporaryRepository({ files: { ...FILES, [CONFIG]: `${keys}[proposer]\nkind = search\n` } });
     const aside = join(folder, 'aside');
     cpSync(join(folder, 'node_modules/better-sqlite3'), aside, { recursive: true });
     try {
       spoil();
       const run = autoresearch(repository.path, 'run', '-e', 'engineering/speed');
-      expect(run.exitCode).toBe(14);
+      expect(run.code).toBe(14);
       expect(run.stderr).toContain('npm rebuild better-sqlite3');
       expect(run.stderr).not.toMatch(/\n\s+at |node:internal|Error:/);
       const told = run.stderr.split('\n').filter((line) => line.includes('better-sqlite3'));
       expect(told.length).toBeLessThanOrEqual(2);
-      expect(autoresearch(repository.path, '--help').exitCode).toBe(0);
+      expect(autoresearch(repository.path, '--help').code).toBe(0);
     } finally {
       rmSync(join(folder, 'node_modules/better-sqlite3'), { recursive: true, force: true });
       cpSync(aside, join(folder, 'node_modules/better-sqlite3'), { recursive: true });

@@ -9,7 +9,7 @@ if (problem !== null) console.warn(`services are not tested here: ${problem}`);
 
 let systemd: UserSystemd;
 
-describe.skipIf(problem !== null)('a service of systemd', () => {
+describe.skipIf(problem !== null)('a service of systemd', { timeout: 300_000 }, () => {
   beforeAll(async () => {
     systemd = await UserSystemd.start();
   });

@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { autoresearch, CLI, filesBelow, placeOf } from '../helpers/command.js';
 import { type TemporaryRepository, temporaryFolder, temporaryRepository } from '../helpers/git.js';
-import { autoresearch, CLI, filesBelow, placeOf } from '../helpers/init.js';
 
 const AGENTS = '.agents/skills/autoresearch/SKILL.md';
 const CLAUDE = '.claude/skills/autoresearch/SKILL.md';
@@ -12,8 +12,8 @@ const CLAUDE = '.claude/skills/autoresearch/SKILL.md';
 const install = (repository: TemporaryRepository, ...args: string[]) =>
   autoresearch(placeOf(repository), ['skill', 'install', ...args]);
 
-function printed(): string {
-  return install(temporaryRepository(), '--print').stdout;
+async function printed(): Promise<string> {
+  return (await install(temporaryRepository(), '--print')).stdout;
 }
 
 /** The lines of all fenced blocks, in order. */
@@ -22,8 +22,8 @@ function fencedLines(text: string): readonly string[] {
 }
 
 describe('the skill', () => {
-  it('has the published form of an Agent Skill', () => {
-    const [, front = '', body = ''] = /^---\n([\s\S]*?)\n---\n([\s\S]*)$/.exec(printed()) ?? [];
+  it('has the published form of an Agent Skill', async () => {
+    const [, front = '', body = ''] = /^---\n([\s\S]*?)\n---\n([\s\S]*)$/.exec(await printed()) ?? [];
     // Plain one-line scalars: nothing in them that YAML reads as anything else.
     const fields = Object.fromEntries(
       front
@@ -42,7 +42,7 @@ describe('the skill', () => {
     expect(body.split('\n').length).toBeLessThan(500);
   });
 
-  it('has commands that run as they are written', { timeout: 180_000 }, () => {
+  it('has commands that run as they are written', { timeout: 300_000 }, async () => {
     const repository = temporaryRepository({
       files: {
         'src/parse.js': "export const parse = (text) => text.split(',').map((word) => word.trim());\n// one\n// two\n",
@@ -50,10 +50,10 @@ describe('the skill', () => {
           "import { readFileSync } from 'node:fs';\nconsole.log('bytes: ' + readFileSync('src/parse.js').length);\n",
       },
     });
-    const { home, cacheHome } = placeOf(repository);
+    const { HOME, XDG_CACHE_HOME } = placeOf(repository).env;
     const bin = programs(join(dirname(repository.path), 'bin'));
-    const env = { ...process.env, HOME: home, XDG_CACHE_HOME: cacheHome, PATH: `${bin}:${process.env['PATH']}` };
-    const lines = fencedLines(printed());
+    const env = { ...process.env, HOME, XDG_CACHE_HOME, PATH: `${bin}:${process.env['PATH']}` };
+    const lines = fencedLines(await printed());
     expect(lines.length).toBeGreaterThan(12);
     for (const line of lines) {
       if (line.startsWith('# Edit '))
@@ -94,55 +94,55 @@ function programs(bin: string): string {
 }
 
 describe('skill install', () => {
-  it('writes into .agents/skills, and into .claude/skills only where there is .claude', () => {
+  it('writes into .agents/skills, and into .claude/skills only where there is .claude', async () => {
     const plain = temporaryRepository();
-    expect(install(plain)).toMatchObject({ exitCode: 0, stdout: `wrote      ${join(plain.path, AGENTS)}\n` });
+    expect(await install(plain)).toMatchObject({ code: 0, stdout: `wrote      ${join(plain.path, AGENTS)}\n` });
     expect(plain.git('status', '--porcelain', '-uall')).toBe(`?? ${AGENTS}`);
     const claude = temporaryRepository({ files: { '.claude/settings.json': '{}\n' } });
-    expect(install(claude)).toMatchObject({ exitCode: 0 });
+    expect(await install(claude)).toMatchObject({ code: 0 });
     expect(claude.read(AGENTS)).toBe(claude.read(CLAUDE));
   });
 
-  it('takes a folder, or the home folder', () => {
+  it('takes a folder, or the home folder', async () => {
     const repository = temporaryRepository();
-    const { home } = placeOf(repository);
-    expect(install(repository, '--dir', 'tools/skills').exitCode).toBe(0);
+    const home = placeOf(repository).env.HOME;
+    expect((await install(repository, '--dir', 'tools/skills')).code).toBe(0);
     expect(repository.has('tools/skills/autoresearch/SKILL.md')).toBe(true);
-    expect(install(repository, '--user').exitCode).toBe(0);
+    expect((await install(repository, '--user')).code).toBe(0);
     expect(filesBelow(home)).toEqual([AGENTS]);
-    expect(install(repository, '--user', '--dir', 'x')).toMatchObject({ exitCode: 2 });
+    expect(await install(repository, '--user', '--dir', 'x')).toMatchObject({ code: 2 });
     const nowhere = { ...placeOf(repository), cwd: temporaryFolder() };
-    expect(autoresearch(nowhere, ['skill', 'install'])).toMatchObject({
-      exitCode: 2,
+    expect(await autoresearch(nowhere, ['skill', 'install'])).toMatchObject({
+      code: 2,
       stderr: expect.stringContaining('skill install --user'),
     });
   });
 
-  it('changes nothing the second time, replaces an older version, and leaves an edited file alone without --force', () => {
+  it('changes nothing the second time, replaces an older version, and leaves an edited file alone without --force', async () => {
     const repository = temporaryRepository();
-    install(repository);
+    await install(repository);
     const installed = repository.read(AGENTS);
-    expect(install(repository).stdout).toMatch(/^unchanged {2}/);
+    expect((await install(repository)).stdout).toMatch(/^unchanged {2}/);
 
     const older = installed.replace(/One idea per trial/, 'A single idea per trial');
     repository.write(AGENTS, older);
-    expect(install(repository)).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('--force') });
+    expect(await install(repository)).toMatchObject({ code: 2, stderr: expect.stringContaining('--force') });
     expect(repository.read(AGENTS)).toBe(older);
-    expect(install(repository, '--force').stdout).toMatch(/^replaced /);
+    expect((await install(repository, '--force')).stdout).toMatch(/^replaced /);
     expect(repository.read(AGENTS)).toBe(installed);
 
     repository.write(AGENTS, sealedAnew(older));
-    expect(install(repository).stdout).toMatch(/^replaced /);
+    expect((await install(repository)).stdout).toMatch(/^replaced /);
     repository.write(AGENTS, 'mine\n');
-    expect(install(repository).exitCode).toBe(2);
+    expect((await install(repository)).code).toBe(2);
   });
 
-  it('writes through no symbolic link', () => {
+  it('writes through no symbolic link', async () => {
     const repository = temporaryRepository();
     repository.write('elsewhere.md', 'mine\n');
     mkdirSync(dirname(join(repository.path, AGENTS)), { recursive: true });
     symlinkSync(join(repository.path, 'elsewhere.md'), join(repository.path, AGENTS));
-    expect(install(repository, '--force').exitCode).toBe(2);
+    expect((await install(repository, '--force')).code).toBe(2);
     expect(readFileSync(join(repository.path, 'elsewhere.md'), 'utf8')).toBe('mine\n');
   });
 });

@@ -2,7 +2,6 @@
  * Temporary experiments that run in this process: a repository whose target is a small shell script, an evaluator that
  * runs it, and a scripted stand-in for an agent. Call inside a test; everything goes away with it.
  */
-import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -283,25 +282,4 @@ export class BackgroundRun {
     this.stop.afterTrial('stopped');
     return this.finished;
   }
-}
-
-/** The built command's entry. */
-export const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
-
-export interface CliResult {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Runs the built command to its end; a hang fails after a minute. */
-export function cli(args: readonly string[], cwd: string, env: Readonly<Record<string, string>> = {}): CliResult {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [CLI, ...args], {
-    cwd,
-    env: { ...process.env, ...env },
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 60_000,
-  });
-  return { code: status, stdout, stderr };
 }

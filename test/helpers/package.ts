@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { CommandEnd } from './init.js';
+import type { CommandEnd } from './command.js';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -91,5 +91,5 @@ export function runInstalled(folder: string, place: InstalledPlace, args: readon
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: 60_000,
   });
-  return { exitCode: status, stdout, stderr };
+  return { code: status, stdout, stderr };
 }

@@ -19,7 +19,7 @@ import { delimiter, dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { findProgram } from '../../src/process/shell.js';
 import { parseProperties } from '../../src/service/systemd.js';
-import { CLI, type CliResult } from './experiments.js';
+import { CLI, type CommandEnd } from './command.js';
 import { present, until } from './process.js';
 
 const SYSTEMD = '/lib/systemd/systemd';
@@ -124,7 +124,7 @@ export class UserSystemd {
   run(
     argv: readonly string[],
     options: { readonly cwd?: string; readonly env?: Record<string, string> } = {},
-  ): CliResult {
+  ): CommandEnd {
     const entry = ['--target', String(this.#init), '--mount', '--pid', `--wd=${options.cwd ?? this.home}`, '--'];
     const { status, stdout, stderr } = spawnSync('nsenter', [...entry, ...argv], {
       env: { ...this.environment, ...options.env },
@@ -134,11 +134,11 @@ export class UserSystemd {
     return { code: status, stdout, stderr };
   }
 
-  cli(cwd: string, args: readonly string[], env: Record<string, string> = {}): CliResult {
+  cli(cwd: string, args: readonly string[], env: Record<string, string> = {}): CommandEnd {
     return this.run([process.execPath, CLI, ...args], { cwd, env });
   }
 
-  systemctl(...args: string[]): CliResult {
+  systemctl(...args: string[]): CommandEnd {
     return this.run(['systemctl', '--user', '--no-pager', ...args]);
   }
 

@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { StopSwitch } from '../../src/loop/stop-switch.js';
 import { resultsLine } from '../../src/store/results-tsv.js';
-import { cli, EXPERIMENT, scores, TestExperiment } from '../helpers/experiments.js';
+import { autoresearch } from '../helpers/command.js';
+import { EXPERIMENT, scores, TestExperiment } from '../helpers/experiments.js';
 import { honestScore, mayEndAs, misbehaviour, PATIENT, WAYS } from '../helpers/misbehaviour.js';
 import { newTag, present, processesWith } from '../helpers/process.js';
 
@@ -53,7 +54,9 @@ describe('an agent that misbehaves', () => {
       expect(experiment.results().map((line) => line.join('\t'))).toEqual(
         rows.flatMap((row) => resultsLine(row) ?? []),
       );
-      const told = cli(['results', '--experiment', EXPERIMENT, '--all', '--json'], experiment.repository.path);
+      const told = await autoresearch({ cwd: experiment.repository.path }, [
+        ...['results', '--experiment', EXPERIMENT, '--all', '--json'],
+      ]);
       const { trials } = JSON.parse(told.stdout) as { trials: { outcome: string; description: string }[] };
       expect(trials.map(({ outcome }) => outcome)).toEqual(rows.map(({ outcome }) => outcome));
       const oneOfEach = new Map(
@@ -61,7 +64,9 @@ describe('an agent that misbehaves', () => {
       );
       expect(oneOfEach.size).toBe(6);
       for (const number of oneOfEach.values()) {
-        const { code, stdout } = cli(['show', String(number), '--experiment', EXPERIMENT], experiment.repository.path);
+        const { code, stdout } = await autoresearch({ cwd: experiment.repository.path }, [
+          ...['show', String(number), '--experiment', EXPERIMENT],
+        ]);
         expect(code).toBe(0);
         expect(stdout).toContain(experiment.trial(number).description);
       }

@@ -3,10 +3,10 @@ import { existsSync, mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync }
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { Git } from '../../src/git/git.js';
+import { autoresearch, builtProgram } from '../helpers/command.js';
 import {
   BackgroundRun,
   type ConfigKeys,
-  cli,
   configText,
   EXPERIMENT,
   rewrites,
@@ -77,7 +77,10 @@ describe('process', () => {
     const background = new BackgroundRun(experiment);
     await background.seen('proposing');
     await expect(experiment.run()).rejects.toMatchObject({ code: 'locked' });
-    expect(cli(['run', '--loop'], experiment.repository.path)).toMatchObject({ code: 12, stdout: '' });
+    expect(builtProgram({ cwd: experiment.repository.path }, ['run', '--loop'])).toMatchObject({
+      code: 12,
+      stdout: '',
+    });
   });
 
   it('a git call that hung was a traceback', async () => {
@@ -123,7 +126,7 @@ describe('git', () => {
     expect(experiment.repository.git('status', '--porcelain')).toBe('');
   });
 
-  it('reset --hard HEAD~1 removed a commit of the repository that the shell stood in', () => {
+  it('reset --hard HEAD~1 removed a commit of the repository that the shell stood in', async () => {
     const experiment = new TestExperiment({ steps: [rewrites('exit 1')] });
     const other = temporaryRepository();
     other.write('value.sh', 'of another repository\n');
@@ -138,7 +141,7 @@ describe('git', () => {
       repository: experiment.repository.path,
     };
     writeFileSync(join(home, 'config.cfg'), configText({ ...keys, 'proposer.kind': 'search' }));
-    cli(['run', '--experiment', EXPERIMENT], other.path);
+    await autoresearch({ cwd: other.path }, ['run', '--experiment', EXPERIMENT]);
     expect(other.fingerprint()).toBe(before);
     expect(experiment.ref('incumbent')).not.toBe('');
   });
@@ -219,7 +222,9 @@ describe('git', () => {
     experiment.repository.git('reflog', 'expire', '--expire=now', '--all');
     experiment.repository.git('gc', '--prune=now');
     expect(experiment.valueAt(present(experiment.trial(1).candidateCommit))).toBe(scores(11));
-    expect(cli(['show', '1'], experiment.repository.path).stdout).toContain('+echo "score: 11"');
+    expect((await autoresearch({ cwd: experiment.repository.path }, ['show', '1'])).stdout).toContain(
+      '+echo "score: 11"',
+    );
   });
 });
 
@@ -259,7 +264,7 @@ describe('metric', () => {
     await experiment.run({ maxExperiments: 1 });
     expect(experiment.course()).toEqual(['measured keep']);
     experiment.configure({ metric_direction: 'lowest' });
-    expect(cli(['run'], experiment.repository.path)).toMatchObject({
+    expect(await autoresearch({ cwd: experiment.repository.path }, ['run'])).toMatchObject({
       code: 10,
       stderr: expect.stringContaining('config.cfg:5'),
     });
@@ -363,20 +368,20 @@ describe('store', () => {
 });
 
 describe('other', () => {
-  it('the exit code was always 0', () => {
+  it('the exit code was always 0', async () => {
     const experiment = new TestExperiment({ value: 'exit 1' });
     const { path } = experiment.repository;
-    expect(cli(['run', '--loop'], path).code).toBe(11);
+    expect((await autoresearch({ cwd: path }, ['run', '--loop'])).code).toBe(11);
     experiment.repository.git('switch', '-c', `autoresearch/${EXPERIMENT}`);
-    expect(cli(['run'], path).code).toBe(13);
-    expect(cli(['run', '--experiment', 'no/such'], path).code).toBe(10);
-    expect(cli(['run', '--unknown'], path).code).toBe(2);
+    expect((await autoresearch({ cwd: path }, ['run'])).code).toBe(13);
+    expect((await autoresearch({ cwd: path }, ['run', '--experiment', 'no/such'])).code).toBe(10);
+    expect((await autoresearch({ cwd: path }, ['run', '--unknown'])).code).toBe(2);
   });
 
-  it('--path was ignored when .autoresearch was looked for', () => {
+  it('--path was ignored when .autoresearch was looked for', async () => {
     const experiment = new TestExperiment();
     const elsewhere = temporaryFolder();
-    const found = cli(['run', '--dry-run', '--path', experiment.repository.path], elsewhere);
+    const found = await autoresearch({ cwd: elsewhere }, ['run', '--dry-run', '--path', experiment.repository.path]);
     expect(found).toMatchObject({ code: 0, stdout: expect.stringContaining('sh bench.sh') });
     expect(readdirSync(elsewhere)).toEqual([]);
   });
@@ -386,7 +391,7 @@ describe('other', () => {
     const text =
       '# note: the target: this one\ntarget: value.sh\n  ; metric: other\nevaluate_cmd: sh bench.sh\nmetric: score\n';
     experiment.repository.write(`${experiment.folder}/config.cfg`, text);
-    const { stdout } = cli(['run', '--dry-run'], experiment.repository.path);
+    const { stdout } = await autoresearch({ cwd: experiment.repository.path }, ['run', '--dry-run']);
     expect(stdout).toMatch(/target +value\.sh\n/);
     expect(stdout).toMatch(/metric +score, lower is better/);
   });
@@ -396,7 +401,7 @@ describe('other', () => {
     await experiment.run({ maxExperiments: 1 });
     expect(experiment.course()).toEqual(['measured keep']);
     expect(experiment.trial(1).reason).toContain('-100 %');
-    expect(cli(['results'], experiment.repository.path).stdout).toContain('-100 %');
+    expect((await autoresearch({ cwd: experiment.repository.path }, ['results'])).stdout).toContain('-100 %');
   });
 
   it('a "|" was not escaped in Markdown, and a formula was not guarded in CSV', async () => {
@@ -405,9 +410,9 @@ describe('other', () => {
     });
     await experiment.run({ maxExperiments: 2 });
     const { path } = experiment.repository;
-    const markdown = cli(['results', '--format', 'markdown'], path).stdout;
+    const markdown = (await autoresearch({ cwd: path }, ['results', '--format', 'markdown'])).stdout;
     expect(markdown).toContain('a \\| b');
-    const csv = cli(['results', '--format', 'csv'], path).stdout;
+    const csv = (await autoresearch({ cwd: path }, ['results', '--format', 'csv'])).stdout;
     expect(csv).toContain('HYPERLINK');
     expect(csv).not.toMatch(/(^|,)"?=HYPERLINK/m);
   });
@@ -428,7 +433,7 @@ describe('other', () => {
     await experiment.run({ mode: 'baseline' });
     const soon = new Date(Date.now() + 3_600_000);
     utimesSync(join(experiment.repository.path, '.autoresearch/custom/other/config.cfg'), soon, soon);
-    const { stderr } = cli(['run', '--resume', '--dry-run'], experiment.repository.path);
+    const { stderr } = await autoresearch({ cwd: experiment.repository.path }, ['run', '--resume', '--dry-run']);
     expect(stderr).toContain(`${EXPERIMENT}: score`);
   });
 });

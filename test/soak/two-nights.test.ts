@@ -6,7 +6,8 @@ import { Random } from '../../src/core/random.js';
 import { median } from '../../src/core/statistics.js';
 import { resultsLine } from '../../src/store/results-tsv.js';
 import type { TrialRow } from '../../src/store/rows.js';
-import { CLI, cli, EXPERIMENT, scores, TestExperiment } from '../helpers/experiments.js';
+import { autoresearch, CLI } from '../helpers/command.js';
+import { EXPERIMENT, scores, TestExperiment } from '../helpers/experiments.js';
 import { seedOf } from '../helpers/faults.js';
 import { callOf, honestScore, mayEndAs, misbehaviour, PATIENT } from '../helpers/misbehaviour.js';
 import { newTag, present, processesWith } from '../helpers/process.js';
@@ -67,11 +68,15 @@ it(
     const uncounted = rows.filter(({ number, kind }) => number === null && kind === 'trial');
     expect(uncounted.length).toBeGreaterThanOrEqual(unnamed.length);
     expect(named.size).toBe(trials.length);
-    const told = cli(['results', '--experiment', EXPERIMENT, '--all', '--json'], experiment.repository.path);
+    const told = await autoresearch({ cwd: experiment.repository.path }, [
+      ...['results', '--experiment', EXPERIMENT, '--all', '--json'],
+    ]);
     const { trials: listed } = JSON.parse(told.stdout) as { trials: { outcome: string }[] };
     expect(listed.map(({ outcome }) => outcome)).toEqual(rows.map(({ outcome }) => outcome));
     for (const number of [1, Math.ceil(TRIALS / 2), TRIALS]) {
-      const { stdout } = cli(['show', String(number), '--experiment', EXPERIMENT], experiment.repository.path);
+      const { stdout } = await autoresearch({ cwd: experiment.repository.path }, [
+        ...['show', String(number), '--experiment', EXPERIMENT],
+      ]);
       expect(stdout).toContain(experiment.trial(number).description);
     }
 
