@@ -44,4 +44,6 @@ function createTrialRefs({ git }: Sample, first: number, count: number): void {
   const commit = git(['rev-parse', `${prefix}/incumbent`]);
   const creations = Array.from({ length: count }, (_, i) => `create ${prefix}/trials/${first + i} ${commit}\n`);
   git(['update-ref', '--stdin'], creations.join(''));
+  // As the runner leaves them.
+  git(['pack-refs', '--all']);
 }

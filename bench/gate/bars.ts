@@ -1,5 +1,5 @@
 /** The five promises that the keep rule is held to, each with what was measured. */
-import { LEVELS } from '../../src/gate/types.js';
+import { LEVELS, type Level } from '../../src/gate/types.js';
 import { type Answers, LENGTHS } from './questions.js';
 import type { GainRow } from './studies.js';
 
@@ -9,7 +9,9 @@ export interface Bar {
   readonly worst: string;
 }
 
-const OWN: ReadonlySet<string> = new Set([...LEVELS, 'auto']);
+const OWN: ReadonlySet<string> = new Set(LEVELS);
+/** The level of whoever chooses none. */
+const DEFAULT: Level = 'default';
 const RECORD = 'record';
 
 export function bars(answers: Answers): Bar[] {
@@ -49,7 +51,7 @@ interface Cell {
   readonly ratio: number;
 }
 
-/** Gains of auto against those of other rules, as ratios, at the judged costs. */
+/** Gains of the default against those of other rules, as ratios, at the judged costs. */
 function ratios(
   answers: Answers,
   lengths: readonly (typeof LENGTHS)[number][],
@@ -58,7 +60,7 @@ function ratios(
   return answers.gains
     .filter(({ cost }) => cost <= 5)
     .flatMap(({ scene, cost, rows }) => {
-      const own = rows.find(({ rule }) => rule === 'auto')?.gains ?? [];
+      const own = rows.find(({ rule }) => rule === DEFAULT)?.gains ?? [];
       return lengths.map((length): Cell => {
         const at = LENGTHS.indexOf(length);
         const rival = other(rows, at);
@@ -76,7 +78,7 @@ function describe(cells: readonly Cell[], atLeast: number): string {
 
 function gainBars(answers: Answers): Bar[] {
   const best = ratios(answers, [300, 1500], (rows, at) =>
-    Math.max(...rows.filter(({ rule }) => rule !== 'auto').map(({ gains }) => gains[at] ?? 0)),
+    Math.max(...rows.filter(({ rule }) => rule !== DEFAULT).map(({ gains }) => gains[at] ?? 0)),
   );
   // Where the record rule has found more than half of all there is, nobody can find twice as much.
   const record = ratios(answers, [500, 1500], (rows, at) =>
@@ -121,8 +123,8 @@ function itemBar({ items }: Answers): Bar {
 
 function costBar({ deterministic }: Answers): Bar {
   return {
-    name: '5 metrics without noise: one evaluation per discard',
-    passed: deterministic.discard === 1,
-    worst: `${deterministic.discard} per discard, ${deterministic.keep} per keep`,
+    name: '5 metrics without noise: one evaluation per discard, and one more in a hundred',
+    passed: deterministic.discard <= 1.01,
+    worst: `${deterministic.discard.toFixed(3)} per discard, ${deterministic.keep.toFixed(3)} per keep`,
   };
 }

@@ -95,7 +95,7 @@ function judgeOnce(gate: Gate, suite: Suite, seed: number): { kept: boolean; spe
     ...{ incumbentValues: baseline.map(({ value }) => value).reverse(), noisy: true },
     sampling: {
       neighbours: neighbours(baseline),
-      ...{ evaluationsSinceIncumbent: 0, seed, level: 'default', costRatio: null },
+      ...{ evaluationsSinceIncumbent: 0, seed, level: 'default' },
     },
   });
   const table = new ItemTable();

@@ -12,13 +12,11 @@ const MOST_VALUES = 8;
 export interface ProductRule {
   readonly name: string;
   readonly gate: Gate;
-  readonly level: Level | 'auto';
-  /** Duration of a proposal in evaluations. */
-  readonly costRatio: number;
+  readonly level: Level;
 }
 
-export function productRule({ name, gate, level, costRatio }: ProductRule): Rule {
-  return { name, start: (world, seed) => new GateRule(world, { gate, level, costRatio, seed }) };
+export function productRule({ name, gate, level }: ProductRule): Rule {
+  return { name, start: (world, seed) => new GateRule(world, { gate, level, seed }) };
 }
 
 class GateRule implements RuleRun {
@@ -83,7 +81,7 @@ class GateRule implements RuleRun {
   }
 
   #comparison(): Comparison {
-    const { level, costRatio, seed } = this.#options;
+    const { level, seed } = this.#options;
     if (this.#noisy) this.#neighbours ??= neighbours(this.#runs.slice(-MOST_RUNS));
     const last = this.#runs.at(-1)?.position ?? 0;
     return {
@@ -95,7 +93,6 @@ class GateRule implements RuleRun {
         evaluationsSinceIncumbent: this.#world.evaluations - last,
         seed: (seed + this.#trials) >>> 0,
         level,
-        costRatio,
       },
     };
   }

@@ -1,5 +1,4 @@
 /** Which simulations are run, how long, and their answers as plain data. */
-import { levelOf } from '../../src/gate/levels.js';
 import type { EffectMix, Setting } from './campaign.js';
 import { type ItemAnswer, itemAnswers } from './item-study.js';
 import type { ShapeName } from './noise-shapes.js';
@@ -86,7 +85,7 @@ export function answerAll(effort: Effort, progress: (text: string) => void): Ans
       progress(`true gain: ${name}, a proposal costs ${cost}`);
       const setting: Setting = { shape, sd, mix: mixOf(share, 0.3), cost };
       const rows = RULES.map((rule) => trueGains(rule, { setting, lengths: LENGTHS, runs: effort.gainRuns }));
-      return { scene: name, cost, rows: [...rows, autoRow(rows, cost)] };
+      return { scene: name, cost, rows };
     }),
   );
   progress('verified gains');
@@ -97,14 +96,4 @@ export function answerAll(effort: Effort, progress: (text: string) => void): Ans
   progress('suites of tasks');
   const items = itemAnswers(effort.items);
   return { neutral: neutralAnswers, mixes, gains, coverage: covered, items, deterministic: deterministicCost() };
-}
-
-/** `auto` at this cost is one of the levels: the same row by its own name. */
-function autoRow(rows: readonly GainRow[], costRatio: number): GainRow {
-  const sampling = { neighbours: [], evaluationsSinceIncumbent: 0, seed: 0, level: 'auto', costRatio } as const;
-  const level = levelOf({
-    ...{ metric: '', direction: 'lower', minEffect: null, tie: 'discard', incumbentValues: [], noisy: true },
-    ...{ netLinesRemoved: 0, sampling },
-  });
-  return { rule: 'auto', gains: rows.find(({ rule }) => rule === level)?.gains ?? [] };
 }

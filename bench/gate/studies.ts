@@ -14,7 +14,7 @@ export const SHAPE_NAMES = (Object.keys(SHAPES) as ShapeName[]).filter((shape) =
 const TRIALS_PER_RUN = 200;
 const SD = 0.03;
 
-/** The product's gate at one level; `auto` is one of these, by what proposals cost. */
+/** The product's gate at one level. */
 export const PRODUCT: Readonly<Record<Level, Rule>> = {
   fast: levelRule('fast'),
   default: levelRule('default'),
@@ -22,7 +22,7 @@ export const PRODUCT: Readonly<Record<Level, Rule>> = {
 };
 
 function levelRule(level: Level): Rule {
-  return productRule({ name: level, gate: auto, level, costRatio: 1 });
+  return productRule({ name: level, gate: auto, level });
 }
 
 export const RULES: readonly Rule[] = [...RIVALS, ...LEVELS.map((level) => PRODUCT[level])];

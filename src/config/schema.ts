@@ -112,9 +112,9 @@ export const configSchema = z.strictObject({
         'What counts as better: auto confirms in fresh pairs once the metric is noisy, confirm always, paired item by item.',
       ),
       level: withDefault(
-        choice(['auto', 'fast', 'default', 'strict']),
-        'auto',
-        'How much proof a keep needs under auto and confirm; auto goes by what a proposal costs.',
+        choice(['fast', 'default', 'strict']),
+        'default',
+        'How much proof a keep of a noisy metric needs: strict errs least, fast spends least.',
       ),
       min_effect: optional(minEffect(), 'The smallest improvement that matters.'),
       baseline_runs: withDefault(

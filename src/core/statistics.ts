@@ -12,9 +12,20 @@ export function median(values: readonly number[]): number {
 /** Sample standard deviation (n - 1); 0 for a single value. */
 export function standardDeviation(values: readonly number[]): number {
   if (values.length < 2) return 0;
-  const mean = values.reduce((sum, value) => sum + value / values.length, 0);
-  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  return Math.sqrt(squares / (values.length - 1));
+  const unit = binaryUnit(values);
+  const scaled = values.map((value) => value / unit);
+  const mean = scaled.reduce((sum, value) => sum + value / values.length, 0);
+  const squares = scaled.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  return unit * Math.sqrt(squares / (values.length - 1));
+}
+
+/**
+ * A power of two of the size of the largest value: divided by it no digit changes, and the squares of numbers like 1e-200
+ * and 1e200 neither vanish nor overflow.
+ */
+export function binaryUnit(values: readonly number[]): number {
+  const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  return largest > 0 && Number.isFinite(largest) ? 2 ** Math.floor(Math.log2(largest)) : 1;
 }
 
 /** Standard deviation in percent of the median; null when the median is zero. */

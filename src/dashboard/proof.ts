@@ -27,7 +27,10 @@ export function proofOf(store: StoreReader): Proof {
   const newest = store.newestOfKind('verification', revision);
   const change = newest && readVerification(newest.statistics);
   if (!newest || !change) return UNVERIFIED;
-  if (newest.candidateCommit === commit) return { kind: 'verified', change };
+  if (newest.candidateCommit === commit) {
+    const surest = store.verificationOf({ revision, from: newest.incumbentCommit, to: commit });
+    return { kind: 'verified', change: (surest && readVerification(surest.statistics)) ?? change };
+  }
   return { kind: 'outdated', change, trial: store.keptTrialOf(newest.candidateCommit ?? '')?.number ?? null };
 }
 

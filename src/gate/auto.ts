@@ -6,6 +6,11 @@ import type { Comparison, Evidence, Gate, GateStep } from './types.js';
 const PROBES = 6;
 /** Two sums of the same numbers in another order: no difference. */
 const ROUNDING = 1e-12;
+/**
+ * Evaluations after which a worse candidate has the incumbent measured again: when it was the machine that changed, once
+ * and for good, every candidate looks worse, and nothing else would ever tell.
+ */
+const HEARTBEAT_EVALUATIONS = 100;
 
 /**
  * The default. While no two runs of the same code ever differed, one run decides against a candidate and three runs
@@ -43,11 +48,14 @@ function deterministicStep({ comparison, evidence, incumbent }: Deterministic): 
     return verdict('auto', comparison, { ...values, verdict: tie.verdict, reason: judged.sentence + tie.suffix });
   }
   const isRounding = Math.abs(first - incumbent) <= ROUNDING * Math.abs(incumbent);
+  const again = evidence.incumbent[0];
   if (!judged.better || isRounding) {
+    const isStale = (comparison.sampling?.evaluationsSinceIncumbent ?? 0) > HEARTBEAT_EVALUATIONS;
+    if (isStale && !isRounding && again === undefined) return { kind: 'measure', sides: ['incumbent'] };
+    if (again !== undefined && again !== incumbent) return null;
     const reason = isRounding ? `${judged.sentence}: no more than rounding` : judged.sentence;
     return verdict('auto', comparison, { ...values, verdict: 'discard', reason });
   }
-  const again = evidence.incumbent[0];
   const repeated = evidence.candidate[1];
   if (again === undefined || repeated === undefined) return { kind: 'measure', sides: ['incumbent', 'candidate'] };
   if (again !== incumbent || repeated !== first) return null;

@@ -1,6 +1,6 @@
 import type { Json } from '../core/json.js';
 import { improvement, minEffectAmount, percentChange } from '../core/metric.js';
-import { formatMetric, formatPercent } from '../core/units.js';
+import { digitsApart, formatMetric, formatPercent } from '../core/units.js';
 import type { Comparison, Evidence, GateStep } from './types.js';
 
 /** The one comparison of two numbers that all gates share, and its sentence. */
@@ -25,7 +25,8 @@ export function judgePair(comparison: Comparison, incumbent: number, candidate: 
 
 /** `11.2 ms against the incumbent's 12 ms (-6.7 %)`. */
 export function pairSentence({ metric }: Comparison, incumbent: number, candidate: number): string {
-  const show = (value: number) => formatMetric(metric, value);
+  const digits = digitsApart([incumbent, candidate]);
+  const show = (value: number) => formatMetric(metric, value, digits);
   const change = formatPercent(percentChange(incumbent, candidate));
   return `${show(candidate)} against the incumbent's ${show(incumbent)} (${change})`;
 }
@@ -44,7 +45,7 @@ interface Decided extends Decision {
 }
 
 /** Counts the versions of the rules: a verdict can be computed again only by the rules it was made by. */
-export const GATE_RULES = 2;
+export const GATE_RULES = 3;
 
 export function verdict(gate: string, comparison: Comparison, decided: Decided): GateStep {
   const { evidence, analysis, ...decision } = decided;

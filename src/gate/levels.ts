@@ -50,13 +50,6 @@ export const PRESETS: Readonly<Record<Level, Preset>> = {
   },
 };
 
-const CHEAP_PROPOSAL = 0.5;
-
-/** Where proposals cost next to nothing, trying the next one beats proving this one. */
 export function levelOf({ sampling }: Comparison): Level {
-  if (!sampling || sampling.level === 'auto') {
-    const ratio = sampling?.costRatio ?? null;
-    return ratio !== null && ratio < CHEAP_PROPOSAL ? 'fast' : 'default';
-  }
-  return sampling.level;
+  return sampling?.level ?? 'default';
 }

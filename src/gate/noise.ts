@@ -1,4 +1,4 @@
-import { median } from '../core/statistics.js';
+import { binaryUnit, median } from '../core/statistics.js';
 import type { Scale } from './scale.js';
 
 /**
@@ -73,6 +73,7 @@ export function estimateNoise(groups: readonly (readonly number[])[], scale: Sca
   // Most differences of a coarse metric are zero: then nothing can be called an outlier.
   const robust = SD_PER_MAD * median(differences);
   const cutoff = robust > 0 ? CUTOFF * robust : Number.POSITIVE_INFINITY;
-  const sum = differences.reduce((total, difference) => total + Math.min(difference, cutoff) ** 2 / 2, 0);
-  return { sigma: Math.sqrt(sum / squares), squares, cutoff };
+  const unit = binaryUnit(differences);
+  const sum = differences.reduce((total, difference) => total + (Math.min(difference, cutoff) / unit) ** 2 / 2, 0);
+  return { sigma: unit * Math.sqrt(sum / squares), squares, cutoff };
 }

@@ -1,5 +1,5 @@
 import { Random } from '../core/random.js';
-import { median, studentTail } from '../core/statistics.js';
+import { binaryUnit, median, studentTail } from '../core/statistics.js';
 import type { NoiseEstimate } from './noise.js';
 import type { Scale } from './scale.js';
 import type { Side } from './types.js';
@@ -26,7 +26,9 @@ const DEVIATIONS_PER_SQUARE = 2 / 3;
  */
 export function testPairs(raw: readonly number[], noise: NoiseEstimate): PairTest {
   // Without a gain the pairs' differences are symmetric, and stay so when both ends are cut off alike.
-  const gains = raw.map((gain) => Math.min(noise.cutoff, Math.max(-noise.cutoff, gain)));
+  const cut = raw.map((gain) => Math.min(noise.cutoff, Math.max(-noise.cutoff, gain)));
+  const unit = binaryUnit([...cut, noise.sigma]);
+  const gains = cut.map((gain) => gain / unit);
   const pairs = gains.length;
   const mean = gains.reduce((sum, value) => sum + value, 0) / pairs;
   const own = gains.reduce((sum, value) => sum + (value - mean) ** 2, 0);
@@ -34,7 +36,7 @@ export function testPairs(raw: readonly number[], noise: NoiseEstimate): PairTes
   const weight = noise.sigma > 0 ? Math.min(MOST_PRIOR_WEIGHT, DEVIATIONS_PER_SQUARE * noise.squares) : 0;
   const df = weight + pairs - 1;
   if (df === 0) return { pairs, gain, t: 0, df, p: 0.5 };
-  const variance = (weight * 2 * noise.sigma ** 2 + own) / df;
+  const variance = (weight * 2 * (noise.sigma / unit) ** 2 + own) / df;
   // Numbers near the largest there are overflow: such pairs say nothing. Equal gains of no known noise are certain.
   if (!Number.isFinite(variance)) return { pairs, gain, t: 0, df, p: 0.5 };
   const t = mean === 0 ? 0 : finite(mean / Math.sqrt(variance / pairs));

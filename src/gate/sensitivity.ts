@@ -143,8 +143,7 @@ class World {
         neighbours: this.noisy ? [history] : [],
         evaluationsSinceIncumbent: 0,
         seed: random.below(2 ** 31),
-        level: level ?? 'auto',
-        costRatio: null,
+        level: level ?? 'default',
       },
     });
     const evidence: Record<Side, number[]> = { candidate: [], incumbent: [] };

@@ -2,7 +2,7 @@ import type { Json } from '../core/json.js';
 import type { Direction, MinEffect } from '../core/metric.js';
 import type { Verdict } from '../core/outcome.js';
 
-/** How much proof a keep needs: `strict` errs least, `fast` spends least. `auto` chooses by what a proposal costs. */
+/** How much proof a keep needs: `strict` errs least, `fast` spends least. */
 export const LEVELS = ['fast', 'default', 'strict'] as const;
 export type Level = (typeof LEVELS)[number];
 
@@ -17,9 +17,7 @@ export interface Sampling {
   readonly evaluationsSinceIncumbent: number;
   /** Decides the order inside the pairs. */
   readonly seed: number;
-  readonly level: Level | 'auto';
-  /** Duration of a proposal in durations of an evaluation; null while unknown. */
-  readonly costRatio: number | null;
+  readonly level: Level;
 }
 
 /** What is known before the candidate is measured. Everything a gate may use is here or in the evidence. */

@@ -1,13 +1,12 @@
-import { median } from '../core/statistics.js';
 import { neighbours } from '../gate/noise.js';
 import type { Comparison, Sampling } from '../gate/types.js';
 import type { TrialRow } from '../store/rows.js';
 import { noiseKey, type RunContext, readNoise } from './context.js';
 
-/** What the gate is told before the candidate is measured, and what is remembered about the metric's noise. */
 /** Enough incumbent runs for the newest 40 differences. */
 const REMEMBERED_RUNS = 60;
 
+/** What the gate is told before the candidate is measured, and what is remembered about the metric's noise. */
 export function comparison(context: RunContext, trial: TrialRow): Comparison {
   const { store, revision, experiment } = context;
   const { minEffect, tie } = experiment.settings.gate;
@@ -30,20 +29,7 @@ function sampling({ store, revision, experiment }: RunContext, trial: TrialRow):
     evaluationsSinceIncumbent: store.evaluationsSince(trial.incumbentCommit),
     seed: (experiment.settings.proposer.seed + (trial.number ?? trial.id)) % 2 ** 32,
     level: experiment.settings.gate.level,
-    costRatio: costRatio(store, trial),
   };
-}
-
-/** What a proposal takes, in evaluations: medians of the newest trials, and of the baseline's runs. */
-function costRatio(store: RunContext['store'], trial: TrialRow): number | null {
-  const known = (values: readonly (number | null)[]) => values.filter((value): value is number => value !== null);
-  const proposals = known([...store.recentTrials({ limit: 10 }), trial].map(({ proposeSeconds }) => proposeSeconds));
-  const baseline = store.baseline(trial.revision);
-  const runs = baseline ? store.measurementsOf(baseline.id).filter(({ side }) => side === 'candidate') : [];
-  const evaluations = known(runs.map(({ wallSeconds }) => wallSeconds));
-  if (proposals.length === 0 || evaluations.length === 0) return null;
-  const evaluationSeconds = median(evaluations);
-  return evaluationSeconds > 0 ? median(proposals) / evaluationSeconds : null;
 }
 
 /**

@@ -198,11 +198,10 @@ function recordedWhole(
   { start, end, revision }: { readonly start: string; readonly end: string; readonly revision: number },
 ): Compared | null {
   const audited = lastAudit(store)?.report;
-  if (audited?.whole && audited.start === start && audited.end === end) return audited.whole;
-  const row = store.newestOfKind('verification', revision);
-  if (row === null || row.incumbentCommit !== start || row.candidateCommit !== end) return null;
-  const change = readVerification(row.statistics);
-  if (change === null) return null;
+  const whole = audited?.start === start && audited.end === end ? (audited.whole ?? null) : null;
+  const row = store.verificationOf({ revision, from: start, to: end });
+  const change = row && readVerification(row.statistics);
+  if (row === null || change === null || (whole !== null && whole.from.length >= change.pairs)) return whole;
   const { from, to } = row.statistics as unknown as Pick<Compared, 'from' | 'to'>;
   return { from, to, change, exact: false };
 }

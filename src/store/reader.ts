@@ -3,7 +3,7 @@ import type { Direction } from '../core/metric.js';
 import { type Columns, epochFromColumns, sessionFromColumns, trialFromColumns } from './codec.js';
 import { openForReading } from './database.js';
 import { MeasurementReader } from './measurement-reader.js';
-import type { EpochRow, RevisionRow, SessionRow, SpentRow, Totals, TrialKind, TrialRow } from './rows.js';
+import type { DearestRow, EpochRow, RevisionRow, SessionRow, SpentRow, Totals, TrialKind, TrialRow } from './rows.js';
 
 /** Counts over all settled trials up to an id. */
 interface Tally {
@@ -27,9 +27,9 @@ export class StoreReader extends MeasurementReader {
     return database ? new StoreReader(database, path) : null;
   }
 
-  /** The newest `limit` settled trials, oldest first; with `counted` only those that have a number. */
+  /** The newest `limit` settled trials, oldest first; with `counted` only those that have a number, and new baselines. */
   recentTrials({ limit, counted = false }: { limit: number; counted?: boolean }): TrialRow[] {
-    const where = counted ? 'AND number IS NOT NULL' : '';
+    const where = counted ? "AND (number IS NOT NULL OR (kind = 'baseline' AND verdict = 'keep'))" : '';
     return this.all(`SELECT * FROM trials WHERE phase = 'settled' ${where} ORDER BY id DESC LIMIT ?`, limit)
       .map(trialFromColumns)
       .reverse();
@@ -58,17 +58,18 @@ export class StoreReader extends MeasurementReader {
     return row ? trialFromColumns(row) : null;
   }
 
-  /** When the newest attempt began, ms since 1970. */
+  /** When the newest attempt began, ms since 1970; the `+` keeps SQLite from sorting all of a kind. */
   lastTrialStart(): number | null {
-    const row = this.get("SELECT started_at FROM trials WHERE kind = 'trial' ORDER BY id DESC LIMIT 1");
+    const row = this.get("SELECT started_at FROM trials WHERE +kind = 'trial' ORDER BY id DESC LIMIT 1");
     return row ? Number(row['started_at']) : null;
   }
 
-  /** Numbered trials that began at `since` or later (ms since 1970). */
-  trialsSince(since: number): number {
+  /** Numbered trials that began at `since` or later, and before `until` (ms since 1970). */
+  trialsBetween(since: number, until: number): number {
     const row = this.get(
-      "SELECT COUNT(*) AS n FROM (SELECT 1 FROM trials WHERE kind = 'trial' AND number IS NOT NULL AND started_at >= ? ORDER BY id DESC)",
+      "SELECT COUNT(*) AS n FROM trials INDEXED BY trials_by_start WHERE kind = 'trial' AND number IS NOT NULL AND started_at >= ? AND started_at < ?",
       since,
+      until,
     );
     return Number(row?.['n']);
   }
@@ -109,13 +110,25 @@ export class StoreReader extends MeasurementReader {
          COUNT(*) - COUNT(cost_usd) AS unknown_costs, COUNT(*) - COUNT(json_extract(usage, '$.tokens')) AS unknown_tokens
        FROM trials WHERE usage != 'null'`,
     );
-    const judged = this.get('SELECT TOTAL(cost_usd) AS usd FROM measurements WHERE cost_usd IS NOT NULL');
+    const judged = this.get(
+      `SELECT TOTAL(MAX(cost_usd, 0)) AS usd, TOTAL(cost_usd < 0) AS unknown_costs
+       FROM measurements WHERE cost_usd IS NOT NULL`,
+    );
     return {
       usd: Number(row?.['usd']) + Number(judged?.['usd']),
       tokens: Number(row?.['tokens']),
       unknownCosts: Number(row?.['unknown_costs']),
+      unknownJudgeCosts: Number(judged?.['unknown_costs']),
       unknownTokens: Number(row?.['unknown_tokens']),
     };
+  }
+
+  dearestProposal(): DearestRow {
+    const row = this.get(
+      "SELECT MAX(cost_usd) AS usd, MAX(json_extract(usage, '$.tokens')) AS tokens FROM trials WHERE usage != 'null'",
+    );
+    const numberOrNull = (value: unknown) => (typeof value === 'number' ? value : null);
+    return { usd: numberOrNull(row?.['usd']), tokens: numberOrNull(row?.['tokens']) };
   }
 
   /** The newest kept trials, oldest first. */
@@ -131,7 +144,7 @@ export class StoreReader extends MeasurementReader {
   /** Trials since the last keep that were measured and not kept; the best value first. */
   nearMisses({ number, direction, limit }: { number: number; direction: Direction; limit: number }): TrialRow[] {
     return this.all(
-      `SELECT * FROM trials WHERE id IN (SELECT id FROM trials
+      `SELECT * FROM trials WHERE id IN (SELECT id FROM trials INDEXED BY near_misses
          WHERE kind = 'trial' AND phase = 'settled' AND outcome = 'measured' AND verdict = 'discard' AND revision = ?
            AND id > (SELECT COALESCE(MAX(id), 0) FROM trials WHERE verdict = 'keep' AND phase = 'settled')
          ORDER BY metric ${direction === 'lower' ? 'ASC' : 'DESC'}, id LIMIT ?)
@@ -263,6 +276,18 @@ export class StoreReader extends MeasurementReader {
       "SELECT * FROM trials WHERE kind = ? AND revision = ? AND phase = 'settled' AND outcome = 'measured' ORDER BY id DESC LIMIT 1",
       kind,
       revision,
+    );
+    return row ? trialFromColumns(row) : null;
+  }
+
+  /** Of the verifications between two commits the one with the most pairs, the newest of equals. */
+  verificationOf({ revision, from, to }: { revision: number; from: string; to: string }): TrialRow | null {
+    const row = this.get(
+      `SELECT * FROM trials WHERE kind = 'verification' AND revision = ? AND incumbent_commit = ? AND candidate_commit = ?
+       AND phase = 'settled' AND outcome = 'measured' ORDER BY json_array_length(statistics, '$.from') DESC, id DESC LIMIT 1`,
+      revision,
+      from,
+      to,
     );
     return row ? trialFromColumns(row) : null;
   }

@@ -47,6 +47,9 @@ describe('an audit', () => {
     expect(experiment.read(lastAudit)?.report).toEqual(report);
     expect(experiment.read(proofOf)).toEqual({ kind: 'verified', change: whole.change });
     expect(experiment.results()).toHaveLength(4);
+    // A shorter one later says less, and replaces nothing.
+    await audit(experiment, { pairs: 2 });
+    expect(experiment.read(proofOf)).toEqual({ kind: 'verified', change: whole.change });
   });
 
   it('needs two pairs where the metric repeats exactly, and finds harm', async () => {

@@ -33,7 +33,7 @@ describe('settings', () => {
       },
       gate: {
         kind: 'auto',
-        level: 'auto',
+        level: 'default',
         minEffect: null,
         baselineRuns: 2,
         verifyPairs: 20,
@@ -299,6 +299,15 @@ describe('what is not allowed', () => {
     expect(appErrorOf(() => withLines('[gate]', 'kind = sinlge')).message).toContain('did you mean single?');
   });
 
+  it.each([
+    ['[gate]', 'min_delta = 2%', 'did you mean min_effect?'],
+    ['[optimizer]', 'model = x', 'did you mean [agent]?'],
+    ['[model]', 'judge = x', 'did you mean [agent]?'],
+    ['[target]', 'model = x', 'did you mean [target_model]?'],
+  ])('%s %s, which has another name elsewhere', (section, line, answer) => {
+    expect(appErrorOf(() => withLines(section, line)).message).toContain(answer);
+  });
+
   it('an unknown key or section', () => {
     const error = appErrorOf(() =>
       withLines(
@@ -352,6 +361,15 @@ describe('what is not allowed', () => {
     expect(withLines(...lines, 'command = make hold').holdout?.command).toBe('make hold');
   });
 
+  it('a check on the held-out number, whose reason proposers would read', () => {
+    const lines = ['[checks]', 'small = bytes <= 5', 'val = loss <= baseline', '[holdout]', 'metric = loss'];
+    const error = appErrorOf(() => withLines(...lines));
+    expect(error.message).toMatch(/^config\.cfg:6: a check on the held-out loss would tell it to proposers/);
+    expect(error.hint).toContain('max_regression');
+    // The held-out command's number is another one than the evaluator's of the same name.
+    expect(withLines(...lines, 'command = make hold').checks).toHaveLength(2);
+  });
+
   it('a missing key, with what it is for', () => {
     const error = appErrorOf(() => settingsOf('metric: x\n'));
     expect(error.message).toMatch(/^config\.cfg: target is missing\. What may be changed/);
@@ -366,6 +384,10 @@ describe('what is not allowed', () => {
     expect(withLines('hard_limit_minutes = 5').hardLimitMinutes).toBe(5);
     expect(appErrorOf(() => withLines('[agent]', 'preset = command')).message).toContain('needs the key command');
     expect(appErrorOf(() => withLines('[agent]', 'preset = codex', 'command = x')).message).toContain('is never run');
+    const unbounded = appErrorOf(() => withLines('[gate]', 'kind = min_delta'));
+    expect(unbounded.message).toContain('config.cfg:5: kind = min_delta in [gate] asks for a smallest improvement');
+    expect(unbounded.hint).toContain('min_effect = 2%');
+    expect(() => withLines('[gate]', 'kind = min_delta', 'min_effect = 0.5')).not.toThrow();
   });
 
   it.each(['network = off', 'agent_network = off', 'hide = ~/notes'])('%s without a sandbox', (line) => {

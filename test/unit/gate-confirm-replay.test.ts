@@ -28,8 +28,7 @@ const comparison: fc.Arbitrary<Comparison> = fc.record({
     neighbours: fc.array(fc.array(value, { minLength: 2, maxLength: 6 }), { maxLength: 5 }),
     evaluationsSinceIncumbent: fc.nat(20),
     seed: fc.nat(),
-    level: fc.constantFrom('auto', ...LEVELS),
-    costRatio: fc.option(fc.double({ min: 0, max: 50, noNaN: true })),
+    level: fc.constantFrom(...LEVELS),
   }),
 });
 const gateName = fc.constantFrom(...(Object.keys(GATES) as (keyof typeof GATES)[]));

@@ -42,8 +42,10 @@ describe('where effects are one standard deviation or more', () => {
 });
 
 describe('a metric without noise', () => {
-  it('costs one evaluation per discard and three per keep', () => {
-    expect(deterministicCost()).toEqual({ discard: 1, keep: 3 });
+  it('costs one evaluation per discard, one more in a hundred, and three per keep', () => {
+    const { discard, keep } = deterministicCost();
+    expect(discard).toBeLessThanOrEqual(1.01);
+    expect(keep).toBe(3);
   });
 });
 

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { auto } from '../../src/gate/auto.js';
 import { confirm } from '../../src/gate/confirm.js';
-import type { Comparison, Gate, GateStep, Sampling, Side } from '../../src/gate/types.js';
+import { type Comparison, type Gate, type GateStep, LEVELS, type Sampling, type Side } from '../../src/gate/types.js';
 
 /** About 1 % noise around 100. */
 const SAMPLING: Sampling = {
   neighbours: [[100, 101, 99, 100, 101, 100, 99, 101, 100]],
-  ...{ evaluationsSinceIncumbent: 0, seed: 7, level: 'default', costRatio: null },
+  ...{ evaluationsSinceIncumbent: 0, seed: 7, level: 'default' },
 };
 const NOISY: Comparison = {
   ...{ metric: 'p50_ms', direction: 'lower', minEffect: null, tie: 'discard' },
@@ -41,6 +41,16 @@ describe('a metric that never differed, under auto', () => {
     const worse = judge(auto, EXACT, { candidate: [101], incumbent: [100] });
     expect(worse).toMatchObject({ verdict: 'discard', asked: ['candidate'], metric: 101, incumbentMetric: 100 });
     expect(judge(auto, EXACT, { candidate: [100], incumbent: [100] }).asked).toHaveLength(1);
+  });
+
+  it('has the incumbent measured again by a worse candidate now and then, so that a changed machine hides no gain', () => {
+    const aged = { ...EXACT, incumbentValues: [100, 100], sampling: { ...SAMPLING, evaluationsSinceIncumbent: 101 } };
+    const worse = judge(auto, aged, { candidate: [101], incumbent: [100] });
+    expect(worse).toMatchObject({ verdict: 'discard', asked: ['candidate', 'incumbent'], incumbentMetric: 100 });
+    expect(judge(auto, aged, { candidate: [100], incumbent: [100] }).asked).toEqual(['candidate']);
+    const hidden = judge(auto, aged, { candidate: [123], incumbent: [130] });
+    expect(hidden).toMatchObject({ verdict: 'keep', incumbentMetric: 130 });
+    expect(judge(auto, aged, { candidate: [130], incumbent: [130] })).toMatchObject({ verdict: 'discard' });
   });
 
   it('costs three runs to keep: both sides again, both the same', () => {
@@ -152,24 +162,10 @@ describe.each([auto, confirm])('a noisy metric, under $name', (gate) => {
 });
 
 describe('the level', () => {
-  const levelOf = (level: Sampling['level'], costRatio: number | null) => {
-    const { statistics } = judge(
-      auto,
-      { ...NOISY, sampling: { ...SAMPLING, level, costRatio } },
-      { candidate: [101], incumbent: [] },
-    );
-    return (statistics as { analysis: { level: string } }).analysis.level;
-  };
-
-  it('is chosen by what a proposal costs', () => {
-    expect(levelOf('auto', 0.1)).toBe('fast');
-    expect(levelOf('auto', 0.5)).toBe('default');
-    expect(levelOf('auto', null)).toBe('default');
-  });
-
-  it('is what was asked for', () => {
-    expect(levelOf('strict', 0.1)).toBe('strict');
-    expect(levelOf('fast', 20)).toBe('fast');
+  it.each(LEVELS)('is what was asked for, and on record: %s', (level) => {
+    const comparison = { ...NOISY, sampling: { ...SAMPLING, level } };
+    const { statistics } = judge(auto, comparison, { candidate: [101], incumbent: [] });
+    expect(statistics).toMatchObject({ analysis: { level } });
   });
 });
 

@@ -15,7 +15,7 @@ const KNOWN: Comparison = {
   incumbentValues: [100, 101, 99, 100, 101, 99.5, 100.5, 100],
   sampling: {
     neighbours: [[100, 101, 99, 100, 101, 100, 99, 101, 100]],
-    ...{ evaluationsSinceIncumbent: 0, seed: 7, level: 'default', costRatio: null },
+    ...{ evaluationsSinceIncumbent: 0, seed: 7, level: 'default' },
   },
 };
 
@@ -110,7 +110,7 @@ function afterShift(sigmas: number, effect: number, seed: number) {
   const random = new Random(seed);
   let level = 0;
   const world = new World({ measure: (truth) => Math.exp(truth + level + 0.03 * normal(random)) });
-  const rule = productRule({ name: 'default', gate: auto, level: 'default', costRatio: 1 }).start(world, seed);
+  const rule = productRule({ name: 'default', gate: auto, level: 'default' }).start(world, seed);
   for (let trial = 0; trial < 20; trial += 1) {
     world.propose(0);
     rule.judge();

@@ -14,7 +14,7 @@ const SUITE: Comparison = {
   incumbentValues: [0.5, 0.52, 0.48, 0.5],
   sampling: {
     neighbours: [[0.5, 0.52, 0.48, 0.5, 0.51, 0.49, 0.52, 0.5, 0.48, 0.5, 0.51, 0.5, 0.49, 0.5]],
-    ...{ evaluationsSinceIncumbent: 0, seed: 7, level: 'default', costRatio: null },
+    ...{ evaluationsSinceIncumbent: 0, seed: 7, level: 'default' },
   },
 };
 const EXACT: Comparison = { ...SUITE, noisy: false, incumbentValues: [0.5, 0.5] };

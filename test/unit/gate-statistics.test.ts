@@ -56,6 +56,27 @@ const COMPARISON: Comparison = {
 const log = scaleOf(COMPARISON, true);
 const raw = scaleOf(COMPARISON, false);
 
+describe('the unit of a metric', () => {
+  const values = fc.array(fc.integer({ min: -1000, max: 1000 }), { minLength: 2, maxLength: 12 });
+
+  it('changes neither noise, nor the test of pairs, nor the verified interval, however large or small it is', () => {
+    fc.assert(
+      fc.property(values, fc.constantFrom(-1000, -600, 600, 1000), (whole, exponent) => {
+        const unit = 2 ** exponent;
+        const inUnit = whole.map((value) => value * unit);
+        const noise = estimateNoise([whole], raw);
+        const noiseInUnit = estimateNoise([inUnit], raw);
+        expect(noiseInUnit.sigma).toBe(noise.sigma * unit);
+        const { gain, ...test } = testPairs(whole, noise);
+        expect(testPairs(inUnit, noiseInUnit)).toEqual({ ...test, gain: gain * unit });
+        const zeros = whole.map(() => 0);
+        const { low, high } = verifiedChange(zeros, whole);
+        expect(verifiedChange(zeros, inUnit)).toMatchObject({ low: low * unit, high: high * unit });
+      }),
+    );
+  });
+});
+
 describe('the noise', () => {
   it('is learned from runs of the same code at most three evaluations apart', () => {
     const run = (value: number, code: string, position: number) => ({ value, code, position });
