@@ -16,20 +16,22 @@ const SCRIPTS: Readonly<Record<string, string>> = {
 complete -o nosort -o default -F _autoresearch autoresearch
 `,
   zsh: `#compdef autoresearch
+(( $+functions[compdef] )) || { autoload -Uz compinit && compinit }
 _autoresearch() {
   local -a found
   found=("\${(@f)$(autoresearch complete -- "\${(@)words[2,CURRENT]}" 2>/dev/null)}")
-  compadd -a found
+  if [[ -n $found ]]; then compadd -a found; else _files; fi
 }
-compdef _autoresearch autoresearch
+if [[ $funcstack[1] = _autoresearch ]]; then _autoresearch "$@"; else compdef _autoresearch autoresearch; fi
 `,
   fish: `complete -c autoresearch -f -a '(autoresearch complete -- (commandline -opc)[2..-1] (commandline -ct) 2>/dev/null)'
+complete -c autoresearch -l path -rF
 `,
 };
 
 const INSTALL: Readonly<Record<string, string>> = {
-  bash: 'autoresearch completion bash >> ~/.bash_completion',
-  zsh: 'autoresearch completion zsh > ~/.zsh/completions/_autoresearch',
+  bash: 'autoresearch completion bash >> ~/.bashrc',
+  zsh: 'autoresearch completion zsh >> ~/.zshrc',
   fish: 'autoresearch completion fish > ~/.config/fish/completions/autoresearch.fish',
 };
 
@@ -66,13 +68,22 @@ export async function candidates(
   words: readonly string[],
   names: () => Promise<readonly string[]>,
 ): Promise<readonly string[]> {
-  const last = words.at(-1) ?? '';
+  const { before, last, kept } = cut(words);
   let command = program;
-  for (const word of words.slice(0, -1)) {
+  for (const word of before) {
     command = command.commands.find((each) => each.name() === word || each.aliases().includes(word)) ?? command;
   }
-  const all = await allowed(command, words.at(-2) ?? '', { last, names });
-  return all.filter((word) => word.startsWith(last));
+  const all = await allowed(command, before.at(-1) ?? '', { last, names });
+  return all.filter((word) => word.startsWith(last)).map((word) => `${kept}${word}`);
+}
+
+/** `--format=js` means `--format js`. bash makes three words of it, and fills in only the third. */
+function cut(words: readonly string[]): { before: readonly string[]; last: string; kept: string } {
+  const last = words.at(-1) ?? '';
+  const before = words.slice(0, -1).filter((word) => word !== '=');
+  const [, option, value] = /^(--[a-z-]+)=(.*)$/s.exec(last) ?? [];
+  if (option !== undefined) return { before: [...before, option], last: value ?? '', kept: `${option}=` };
+  return { before, last: last === '=' ? '' : last, kept: '' };
 }
 
 interface Asked {

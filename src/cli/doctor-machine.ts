@@ -15,7 +15,8 @@ import { listProcesses, markLookup } from '../process/proc-table.js';
 import { sandboxProblem } from '../process/sandbox.js';
 import { findProgram } from '../process/shell.js';
 import { runTool } from '../process/tool.js';
-import { runManager } from '../service/manager.js';
+import { runManager, type ServiceState } from '../service/manager.js';
+import { goneSince } from '../service/record.js';
 import { lingers } from '../service/systemd.js';
 import { sqliteVersion } from '../store/database.js';
 import type { OpenedExperiment } from './place.js';
@@ -85,10 +86,10 @@ async function repository({ experiment, repository: repo }: OpenedExperiment): P
   if (shallow.trim() === 'true')
     found.push(finding('note', 'the clone is shallow: its history ends early', 'git fetch --unshallow'));
   const operation = await repo.operationInProgress();
-  if (operation !== null)
-    found.push(
-      finding('warning', `a ${operation} is in progress in ${repo.root}`, `git ${operation} --abort, or finish it`),
-    );
+  if (operation !== null) {
+    const end = operation === 'bisect' ? 'git bisect reset' : `git ${operation} --abort`;
+    found.push(finding('warning', `a ${operation} is in progress in ${repo.root}`, `${end}, or finish it`));
+  }
   if (existsSync(join(repo.gitDir, 'index.lock'))) {
     const text = `${join(repo.gitDir, 'index.lock')} is there: a git command runs, or one died`;
     found.push(finding('warning', text, 'when no git is running, delete that file'));
@@ -213,10 +214,10 @@ async function service({ experiment, repository: repo }: OpenedExperiment): Prom
     const { manager, record } = await openTarget({ experiment: name, path: repo.root });
     if (!existsSync(manager.path)) return [];
     const again = `autoresearch service install --experiment ${name}`;
-    const missing = (record?.program ?? []).filter((path) => !existsSync(path));
+    const missing = goneSince(record);
     if (missing.length > 0)
-      return [finding('problem', `the service starts ${missing.join(' and ')}, which is gone`, again)];
-    const found = [finding('ok', `installed as a service: ${manager.title}`)];
+      return [finding('problem', `the service needs ${missing.join(' and ')}, which is gone`, again)];
+    const found = [standing(manager.title, (await manager.state()).activity, name)];
     if (manager.kind === 'systemd' && (await lingers(userInfo().username, runManager)) === false) {
       found.push(
         finding('warning', 'the service ends when you log out', `loginctl enable-linger ${userInfo().username}`),
@@ -226,6 +227,13 @@ async function service({ experiment, repository: repo }: OpenedExperiment): Prom
   } catch (error) {
     return [finding('warning', `the service cannot be looked at: ${oneLine(errorMessage(error), 200)}`)];
   }
+}
+
+function standing(title: string, activity: ServiceState['activity'], name: string): Finding {
+  const start = `autoresearch service start --experiment ${name}`;
+  if (activity === 'failed') return finding('problem', `the service ${title} failed and is not started again`, start);
+  if (activity === 'stopped') return finding('note', `installed as a service, which is not running: ${title}`, start);
+  return finding('ok', `installed as a service: ${title}`);
 }
 
 /** A service has the PATH of its installation, which may lack what was installed since. */

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Experiment } from '../config/experiment.js';
 import { AppError, errnoOf } from '../core/errors.js';
@@ -99,16 +99,20 @@ function titleOf(store: StoreReader, trial: TrialRow): string {
 
 /** What an agent printed: `agent-<pid>-<call>.log` (its stderr) and `.out` (its stdout), in the order of their ends. */
 function agentLogs(store: StoreReader, state: StateFolder, trial: TrialRow): LogTitle[] {
-  const folder = state.trial(trial.id);
-  return filesIn(folder)
-    .filter((name) => /^agent-.*\.(?:log|out)$/.test(name))
-    .map((name) => ({ name, path: join(folder, name), stat: statSync(join(folder, name), { throwIfNoEntry: false }) }))
-    .filter(({ stat }) => stat !== undefined && stat.size > 0)
-    .sort((a, b) => (a.stat?.mtimeMs ?? 0) - (b.stat?.mtimeMs ?? 0))
-    .map(({ name, path }) => ({
-      title: `${titleOf(store, trial)}, ${trial.proposer}'s ${name.endsWith('.out') ? 'stdout' : 'stderr'}`,
-      path,
-    }));
+  // Those of older trials lie in the trial's folder itself.
+  return (
+    [state.proposal(trial.id), state.trial(trial.id)]
+      .flatMap((folder) => filesIn(folder).map((name) => ({ name, path: join(folder, name) })))
+      .filter(({ name }) => /^agent-.*\.(?:log|out)$/.test(name))
+      .map(({ name, path }) => ({ name, path, stat: lstatSync(path, { throwIfNoEntry: false }) }))
+      // An agent can leave anything under these names: a link could lead elsewhere, a pipe never ends.
+      .filter(({ stat }) => stat?.isFile() && stat.size > 0)
+      .sort((a, b) => (a.stat?.mtimeMs ?? 0) - (b.stat?.mtimeMs ?? 0))
+      .map(({ name, path }) => ({
+        title: `${titleOf(store, trial)}, ${trial.proposer}'s ${name.endsWith('.out') ? 'stdout' : 'stderr'}`,
+        path,
+      }))
+  );
 }
 
 function filesIn(folder: string): string[] {

@@ -7,6 +7,7 @@ import { renderOverview } from '../dashboard/overview.js';
 import { readExperiment } from '../dashboard/read-view.js';
 import { type Results, renderResults } from '../dashboard/results.js';
 import type { TerminalStyle } from '../dashboard/terminal.js';
+import { isNewBaseline } from '../dashboard/trial-line.js';
 import type { StoreReader } from '../store/reader.js';
 import type { TrialRow } from '../store/rows.js';
 import { readExperiments } from './experiments.js';
@@ -81,7 +82,7 @@ function chosenTrials(store: StoreReader, { all, lines }: ResultsOptions, format
   const limit = lines ?? (format === 'terminal' && !all ? TERMINAL_TRIALS : null);
   if (limit !== null) return store.recentTrials({ limit, counted: all !== true });
   const trials: TrialRow[] = [];
-  for (const trial of store.eachTrial()) if (all || trial.number !== null) trials.push(trial);
+  for (const trial of store.eachTrial()) if (all || trial.number !== null || isNewBaseline(trial)) trials.push(trial);
   return trials;
 }
 

@@ -1,3 +1,4 @@
+/** Turns what a run tells into notices for its owner. */
 import type { Experiment } from '../config/experiment.js';
 import { AppError } from '../core/errors.js';
 import type { RunEvent } from '../core/events.js';
@@ -5,12 +6,11 @@ import { formatExperimentName } from '../core/names.js';
 import type { Repository } from '../git/repository.js';
 import { StateFolder } from '../loop/state-folder.js';
 import type { Stop } from '../loop/stop-rules.js';
-import { newBest, noticeOfStop, runnerRestarted } from '../service/notice.js';
+import { newBest, noticeOfFailure, noticeOfStop, runnerRestarted } from '../service/notice.js';
 import { type Channels, Notifier } from '../service/notifier.js';
 import { StoreReader } from '../store/reader.js';
 import { talk } from './output.js';
 
-/** Turns what a run tells into notices for its owner. */
 /** Sends a message through every channel. @throws AppError where there is none, or it fails. */
 export async function sendTest(experiment: Experiment): Promise<void> {
   const channels = channelsOf(experiment);
@@ -48,6 +48,8 @@ export interface RunNotices {
   event(event: RunEvent): void;
   /** Tells the end of the run, and waits a little until it is delivered. */
   end(stop: Stop): Promise<void>;
+  /** The same for a run that failed. That somebody else runs the experiment is no news. */
+  failed(error: unknown): Promise<void>;
 }
 
 /** Null where nobody wants to be told. */
@@ -68,6 +70,10 @@ export function runNotices(
     },
     end: (stop) => {
       notifier.tell(noticeOfStop(stop, Date.now()));
+      return notifier.close();
+    },
+    failed: (error) => {
+      if (!(error instanceof AppError) || error.code !== 'locked') notifier.tell(noticeOfFailure(error, Date.now()));
       return notifier.close();
     },
   };

@@ -6,6 +6,8 @@ import { formatSeconds, formatValue } from '../core/units.js';
 import { readExperiment } from '../dashboard/read-view.js';
 import { runSummary } from '../dashboard/summary.js';
 import { trialLine } from '../dashboard/trial-line.js';
+import { clockText } from '../dashboard/when.js';
+import { ExperimentRefs } from '../git/refs.js';
 import type { Repository } from '../git/repository.js';
 import { workspacePath } from '../git/worktree-home.js';
 import { proposerKind } from '../loop/proposers.js';
@@ -45,7 +47,8 @@ export async function runToEnd(request: SessionRequest): Promise<number> {
   const { experiment, repository, options, retry } = request;
   const mode = request.mode ?? (options.loop ? 'loop' : 'single');
   const stop = new StopSwitch();
-  const release = listenForSignals(stop, longestWait(experiment, mode));
+  const activity = new Activity(proposerKind(experiment, mode === 'loop' ? 'loop' : 'single') === 'watch');
+  const release = listenForSignals(stop, () => (activity.isIdle ? null : longestWait(experiment, mode)));
   const live = new LiveLine(process.stderr);
   if (!options.quiet) await announce(experiment, repository, { loop: options.loop === true, mode });
   const notices = mode === 'loop' ? runNotices(experiment, repository, (text) => live.print(`warning: ${text}`)) : null;
@@ -63,6 +66,7 @@ export async function runToEnd(request: SessionRequest): Promise<number> {
       retry,
       rebaseOnto: options.rebaseOnto ?? null,
       emit: (event) => {
+        activity.event(event);
         request.watcher?.event(event);
         notices?.event(event);
         show(event, { live, trials, quiet: options.quiet === true });
@@ -72,6 +76,9 @@ export async function runToEnd(request: SessionRequest): Promise<number> {
     });
     trials.close();
     await notices?.end(result.stop);
+  } catch (error) {
+    await notices?.failed(error);
+    throw error;
   } finally {
     live.close();
     letSleep();
@@ -87,15 +94,32 @@ function longestWait({ settings }: Experiment, mode: RunRequest['mode']): string
   return `the agent takes at most ${formatSeconds(settings.agent.timeoutMinutes * 60)}, ${measuring}`;
 }
 
-/** First Ctrl-C: end after the trial. Second Ctrl-C and SIGTERM: end now. */
-function listenForSignals(stop: StopSwitch, wait: string): () => void {
+/** Whether anything is under way that a stop would have to wait for. */
+class Activity {
+  readonly #waitsForPeople: boolean;
+  isIdle = false;
+
+  constructor(waitsForPeople: boolean) {
+    this.#waitsForPeople = waitsForPeople;
+  }
+
+  event({ kind }: RunEvent): void {
+    if (kind === 'notice') return;
+    this.isIdle = kind === 'paused' || kind === 'waiting' || (kind === 'proposing' && this.#waitsForPeople);
+  }
+}
+
+/** First Ctrl-C: end after the trial. Second Ctrl-C and SIGTERM: end now. `wait`: how long that takes at most. */
+function listenForSignals(stop: StopSwitch, wait: () => string | null): () => void {
   const onInterrupt = () => {
     if (stop.cause === 'interrupted') {
       stop.now('interrupted');
       return;
     }
     stop.afterTrial('interrupted');
-    talk(`\nStopping after this trial (${wait}). Ctrl-C again ends it now; nothing is lost either way.`);
+    const longest = wait();
+    if (longest === null) talk('\nStopping: nothing is under way.');
+    else talk(`\nStopping after this trial (${longest}). Ctrl-C again ends it now; nothing is lost either way.`);
   };
   const onTerminate = () => stop.now('terminated');
   process.on('SIGINT', onInterrupt).on('SIGTERM', onTerminate).on('SIGHUP', onTerminate);
@@ -208,7 +232,7 @@ function show(event: RunEvent, { live, trials, quiet }: Showing): void {
       live.show('paused');
       return;
     case 'waiting':
-      live.show(`waiting until ${new Date(event.untilMs).toLocaleTimeString()}: ${event.reason}`);
+      live.show(`waiting until ${clockText(event.untilMs, Date.now())}: ${event.reason}`);
       return;
     case 'stopping':
       live.print(event.reason);
@@ -260,7 +284,6 @@ async function summarise(
   { experiment, repository, mode }: SessionRequest,
   { stop, sessionId, activeSeconds }: RunResult,
 ): Promise<void> {
-  const { ExperimentRefs } = await import('../git/refs.js');
   const { view, store } = readExperiment(experiment, repository, Date.now());
   const refs = new ExperimentRefs(repository, experiment.name);
   const [incumbent, head] = await Promise.all([refs.incumbent(), repository.head()]);

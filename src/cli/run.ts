@@ -87,20 +87,20 @@ interface ControlOptions {
   readonly path?: string;
 }
 
-/** Tells the runner of an experiment what to do. @throws AppError not_running when there is none. */
+/**
+ * Tells the runner of an experiment what to do. Its store is not looked at: a runner of another version obeys too.
+ * @throws AppError not_running when there is none; locked when it does not answer.
+ */
 async function command(options: ControlOptions, what: ControlCommand): Promise<void> {
   const { experiment, repository } = await openExperiment(options.experiment, options);
-  const { readExperiment } = await import('../dashboard/read-view.js');
-  const { store, runner } = readExperiment(experiment, repository, Date.now());
-  store?.close();
+  const { isRunning, tellRunner } = await import('./tell-runner.js');
   const name = formatExperimentName(experiment.name);
-  if (!runner?.alive) {
+  if (!isRunning(experiment, repository)) {
     throw new AppError('not_running', `${name} is not running`, {
       hint: `start it: autoresearch run --experiment ${name} --loop`,
     });
   }
-  const { send } = await import('../loop/control.js');
-  talk((await send(runner.socket, { command: what })).text);
+  talk(await tellRunner(experiment, repository, what));
 }
 
 export function positiveInteger(text: string): number {

@@ -37,9 +37,11 @@ export async function stop(options: TargetOptions): Promise<void> {
 }
 
 export async function logs(options: LogsOptions): Promise<void> {
-  const { manager, files } = await openTarget(options);
+  const { manager, files, label } = await openTarget(options);
   if (!existsSync(files.log) && !existsSync(manager.path)) {
-    throw new AppError('not_installed', `${manager.title} is not installed`, { hint: 'autoresearch service install' });
+    throw new AppError('not_installed', `${manager.title} is not installed`, {
+      hint: `autoresearch service install --experiment ${label}`,
+    });
   }
   if (options.follow) {
     await followLogs(() => [{ title: manager.title, path: files.log }], options.lines);

@@ -7,8 +7,9 @@ import { oneLine } from '../core/text.js';
 import { quoted } from '../git/failure.js';
 import { proposerKind } from '../loop/proposers.js';
 import { defineService, type ServiceDefinition } from '../service/definition.js';
-import { renderEnvironmentFile, valuesOf } from '../service/environment-file.js';
+import { namesIn, renderEnvironmentFile, valuesOf } from '../service/environment-file.js';
 import { runManager } from '../service/manager.js';
+import { earlierLog } from '../service/own-log.js';
 import { writeWhole } from '../service/record.js';
 import { enableLinger, lingers } from '../service/systemd.js';
 import { renderUnit } from '../service/systemd-unit.js';
@@ -46,6 +47,7 @@ export async function install(options: InstallOptions): Promise<void> {
   if (options.print) return out(manager.render(definition));
   refuseAnother(target);
   const values = valuesOf(options.env, process.env);
+  warnOfDropped(options.env, namesIn(readIfPresent(files.environment) ?? ''));
   if (options.dryRun) return out(describe(target, definition, { would: true, variables: options.env }));
 
   mkdirSync(dirname(files.log), { recursive: true, mode: 0o700 });
@@ -58,11 +60,11 @@ export async function install(options: InstallOptions): Promise<void> {
   if (runs && !isNew && options.env.length === 0) {
     talk(`${manager.title} is installed and running already.`);
   } else {
-    forgive(target, definition.argv.slice(0, 2));
+    forgive(target, { program: definition.argv.slice(0, 2), commonDir: target.repository.commonDir });
     await (runs ? manager.restart() : manager.start());
   }
   out(describe(target, definition, { would: false, variables: options.env }));
-  if (manager.kind === 'systemd') await seeToLingering(options.linger === true);
+  if (manager.kind === 'systemd') await seeToLingering(target.label, options.linger === true);
 }
 
 function definitionOf({ label, name, identity, homes }: ServiceTarget, repository: string): ServiceDefinition {
@@ -81,10 +83,19 @@ function definitionOf({ label, name, identity, homes }: ServiceTarget, repositor
   });
 }
 
-/** One service per experiment, and one experiment per service. */
-function refuseAnother({ manager, identity, record, name, homes, label }: ServiceTarget): void {
+/** The file is written anew: whoever adds a key must not lose the others unawares. */
+function warnOfDropped(wanted: readonly string[], present: readonly string[]): void {
+  const dropped = wanted.length === 0 ? [] : present.filter((name) => !wanted.includes(name));
+  if (dropped.length === 0) return;
+  talk(`warning: the service has ${dropped.join(', ')} from an earlier --env, and no longer after this`);
+  talk(`  to keep it: ${[...new Set([...present, ...wanted])].map((name) => `--env ${name}`).join(' ')}`);
+}
+
+/** One service per experiment, and one experiment per service. A repository that was moved takes its service along. */
+function refuseAnother({ manager, identity, record, name, homes, label, repository }: ServiceTarget): void {
   const present = readIfPresent(manager.path);
-  if (present !== null && !present.includes(identity)) {
+  const wasMoved = record?.name === name && record.commonDir !== null && record.commonDir !== repository.commonDir;
+  if (present !== null && !present.includes(identity) && !wasMoved) {
     throw new AppError('usage', `${manager.path} belongs to another experiment`, {
       hint: 'choose another name: --name <name>',
     });
@@ -125,7 +136,7 @@ function describe(target: ServiceTarget, definition: ServiceDefinition, { would,
   ].join('\n');
 }
 
-async function seeToLingering(wanted: boolean): Promise<void> {
+async function seeToLingering(label: string, wanted: boolean): Promise<void> {
   const user = userInfo().username;
   const isOn = await lingers(user, runManager);
   if (isOn === true) return;
@@ -136,7 +147,7 @@ async function seeToLingering(wanted: boolean): Promise<void> {
   }
   const fact = isOn === null ? 'whether lingering is on cannot be told' : 'lingering is off';
   talk(`warning: ${fact}; without it the service ends at logout and does not start at boot`);
-  talk(`  loginctl enable-linger ${user}      (or: autoresearch service install --linger)`);
+  talk(`  loginctl enable-linger ${user}      (or: autoresearch service install --linger --experiment ${label})`);
 }
 
 function systemInstructions({ manager }: ServiceTarget, definition: ServiceDefinition): string {
@@ -148,7 +159,7 @@ function systemInstructions({ manager }: ServiceTarget, definition: ServiceDefin
   return [
     unit,
     '# Nothing was changed. To make this a service of the whole machine, which starts without a login:',
-    `#   mkdir -p ${dirname(definition.files.log)}`,
+    `#   mkdir -p ${quoted(dirname(definition.files.log))}`,
     `#   autoresearch service install --system --experiment ${definition.experiment} | sudo tee ${path} >/dev/null`,
     '#   sudo systemctl daemon-reload',
     `#   sudo systemctl enable --now ${manager.title}`,
@@ -158,7 +169,7 @@ function systemInstructions({ manager }: ServiceTarget, definition: ServiceDefin
 }
 
 export async function uninstall(options: TargetOptions): Promise<void> {
-  const { manager, files, state, label } = await openTarget(options);
+  const { manager, files, state, label, record, name } = await openTarget(options);
   const removed: string[] = [];
   const remove = (path: string) => {
     if (!existsSync(path)) return;
@@ -166,12 +177,13 @@ export async function uninstall(options: TargetOptions): Promise<void> {
     removed.push(path);
   };
   if (existsSync(manager.path)) await manager.remove(() => remove(manager.path));
-  for (const path of [files.environment, files.log]) {
+  for (const path of [files.environment, earlierLog(files.log), files.log]) {
     remove(path);
     removeIfEmpty(dirname(path));
     removeIfEmpty(dirname(dirname(path)));
   }
-  rmSync(state.service, { force: true });
+  // With a --name of another service it stays known what this experiment's own is.
+  if (record?.name === name) rmSync(state.service, { force: true });
   if (removed.length === 0) return out(`${label} has no service: there is nothing to remove.`);
   out(
     [

@@ -1,9 +1,13 @@
+import { homedir } from 'node:os';
 import type { Experiment } from '../config/experiment.js';
 import { AppError, EXIT_CODES } from '../core/errors.js';
+import type { RunEvent } from '../core/events.js';
 import { formatExperimentName } from '../core/names.js';
 import { MS_PER_MINUTE } from '../core/units.js';
 import { proposerKind } from '../loop/proposers.js';
 import { StateFolder } from '../loop/state-folder.js';
+import { filesOf, homesOf, serviceName } from '../service/definition.js';
+import { OwnLog } from '../service/own-log.js';
 import { type HeldBack, heldBack, readRecord } from '../service/record.js';
 import { takeNotifyAddress, Watchdog } from '../service/watchdog.js';
 import { StoreReader } from '../store/reader.js';
@@ -37,10 +41,21 @@ export async function runAsService(
 
 async function runWatched(opened: OpenedExperiment, options: RunOptions, watchdog: Watchdog): Promise<number> {
   try {
-    return await runToEnd({ ...opened, options, retry: null, watcher: watchdog });
+    const log = ownLog(opened);
+    const event = (each: RunEvent) => {
+      watchdog.event(each);
+      log.event(each);
+    };
+    return await runToEnd({ ...opened, options, retry: null, watcher: { ready: () => watchdog.ready(), event } });
   } finally {
     await watchdog.close();
   }
+}
+
+function ownLog({ experiment, repository }: OpenedExperiment): OwnLog {
+  const { service } = new StateFolder(repository.commonDir, experiment.name);
+  const name = readRecord(service)?.name ?? serviceName(repository.commonDir, formatExperimentName(experiment.name));
+  return new OwnLog({ path: filesOf(name, homesOf(process.env, homedir())).log });
 }
 
 async function decline(held: HeldBack, { experiment }: OpenedExperiment, watchdog: Watchdog): Promise<number> {

@@ -7,7 +7,7 @@ import { doingNow } from '../dashboard/doing.js';
 import { jsonDocument } from '../dashboard/formats.js';
 import type { StateFolder } from '../loop/state-folder.js';
 import { runManager, type ServiceState } from '../service/manager.js';
-import { type HeldBack, heldBack } from '../service/record.js';
+import { goneSince, type HeldBack, heldBack } from '../service/record.js';
 import { lingers } from '../service/systemd.js';
 import { StoreReader } from '../store/reader.js';
 import { out } from './output.js';
@@ -23,7 +23,7 @@ interface Found {
   /** Null on macOS and where nobody can tell. */
   readonly lingering: boolean | null;
   readonly held: HeldBack | null;
-  /** Node or the program that the service starts, where it is gone. */
+  /** Node, the program that the service starts, or its repository, where it is gone. */
   readonly missing: readonly string[];
 }
 
@@ -47,7 +47,7 @@ async function look({ manager, state: folder, record }: ServiceTarget): Promise<
     doing: isUp(state) ? doing(folder) : '',
     lingering: manager.kind === 'systemd' ? await lingers(userInfo().username, runManager) : null,
     held: isUp(state) ? null : heldBack(newestSession(folder), record),
-    missing: (record?.program ?? []).filter((path) => !existsSync(path)),
+    missing: goneSince(record),
   };
 }
 
@@ -82,12 +82,15 @@ function textOf({ label, manager, files }: ServiceTarget, found: Found): string 
     rows.push(['doing', found.doing], ['process', String(state.pid ?? 'none')]);
   } else if (held) {
     rows.push(['ended', `${held.reason}: ${oneLine(held.detail, 400)}`]);
-  } else if (state.exitCode !== null && state.exitCode !== 0) {
-    rows.push(['ended', `exit code ${state.exitCode}; see: autoresearch service logs -n 20 --experiment ${label}`]);
+  } else if (state.exitCode === EXIT_CODES.terminated) {
+    rows.push(['ended', 'it was stopped; the open trial is resumed by the next start']);
+  } else if (state.exitCode !== 0 && (state.exitCode !== null || state.activity === 'failed')) {
+    const how = state.exitCode === null ? 'by a signal or its watchdog' : `exit code ${state.exitCode}`;
+    rows.push(['ended', `${how}; see: autoresearch service logs -n 20 --experiment ${label}`]);
   }
   if (state.restarts) rows.push(['restarts', `${state.restarts} by itself`]);
   if (state.enabled === false)
-    rows.push(['warning', 'it does not start by itself; mend it: autoresearch service install']);
+    rows.push(['warning', `it does not start by itself; mend it: autoresearch service install --experiment ${label}`]);
   if (lingering === false) rows.push(['warning', 'lingering is off: it ends at logout; loginctl enable-linger']);
   for (const path of missing) {
     rows.push(['warning', `${path} is gone; mend it: autoresearch service install --experiment ${label}`]);

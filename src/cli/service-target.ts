@@ -17,7 +17,7 @@ import {
 } from '../service/definition.js';
 import { LaunchdManager } from '../service/launchd.js';
 import { runManager, type ServiceManager } from '../service/manager.js';
-import { readRecord, type ServiceRecord, writeRecord } from '../service/record.js';
+import { ownRecord, readRecord, type ServiceRecord, writeRecord } from '../service/record.js';
 import { SystemdManager } from '../service/systemd.js';
 import { openPlace } from './place.js';
 import { openWanted } from './run.js';
@@ -52,7 +52,7 @@ export async function openTarget(options: TargetOptions): Promise<ServiceTarget>
   const { experiment, repository, name: parts } = await find(options);
   const label = formatExperimentName(parts);
   const state = new StateFolder(repository.commonDir, parts);
-  const record = readRecord(state.service);
+  const record = ownRecord(readRecord(state.service), repository.commonDir);
   const identity = serviceName(repository.commonDir, label);
   const name = options.name === undefined ? (record?.name ?? identity) : chosenName(options.name);
   const homes = homesOf(process.env, homedir());
@@ -101,6 +101,11 @@ export function managerOf(name: string, homes: ServiceHomes): ServiceManager {
 }
 
 /** A person wants it to run: how its last run ended no longer holds it back. */
-export function forgive({ state, record, name }: ServiceTarget, program = record?.program ?? []): void {
-  writeRecord(state.service, { name, program, forgivenSession: newestSession(state)?.id ?? null });
+export function forgive({ state, record, name }: ServiceTarget, installed: Installed = record ?? UNKNOWN): void {
+  const { program, commonDir } = installed;
+  writeRecord(state.service, { name, program, commonDir, forgivenSession: newestSession(state)?.id ?? null });
 }
+
+type Installed = Pick<ServiceRecord, 'program' | 'commonDir'>;
+
+const UNKNOWN: Installed = { program: [], commonDir: null };

@@ -56,7 +56,11 @@ export const addService: AddCommands = (program: Command, exit: Exit) => {
       exit.code = await serviceStatus(options);
     });
 
-  add('logs', 'what it printed')
+  add('logs', 'what it printed: the file that `service status` names')
+    .addHelpText(
+      'after',
+      '\nIt is ~/.local/state/autoresearch/services/<name>.log (or below $XDG_STATE_HOME). Beyond 10 MiB it\nbegins anew between two trials; what stood in it before is then in <name>.log.1.',
+    )
     .option('-f, --follow', 'go on printing until Ctrl-C')
     .option('-n, --lines <count>', 'how many lines of the end, or "all"', lineCount, DEFAULT_LINES)
     .action(async (options: LogsOptions) => (await control()).logs(options));

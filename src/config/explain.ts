@@ -9,11 +9,25 @@ import { type SettingHelp, settingsHelp } from './settings-help.js';
 const HELP = settingsHelp();
 const SECTIONS = [...new Set(HELP.map((row) => row.section))].filter((section) => section !== '');
 
+/** Names that other tools have for what is called otherwise here, too far away to be typing mistakes. */
+const OTHER_NAMES: Readonly<Record<string, string>> = {
+  min_delta: 'min_effect',
+  optimizer: 'agent',
+  optimiser: 'agent',
+  model: 'agent',
+  target: 'target_model',
+};
+
+function meant(word: string, known: readonly string[]): string | null {
+  const other = Object.hasOwn(OTHER_NAMES, word) ? (OTHER_NAMES[word] ?? '') : '';
+  return known.includes(other) ? other : suggest(word, known);
+}
+
 /** Null when the schema knows the line's section and key. */
 export function explainUnknown({ section, key, line }: ConfigLine): ConfigProblem | null {
   if (section === CHECKS_SECTION) return null;
   if (section !== '' && !SECTIONS.includes(section)) {
-    const near = suggest(section, SECTIONS);
+    const near = meant(section, SECTIONS);
     return {
       line,
       message: `there is no section [${oneLine(section, 60)}]${near ? `; did you mean [${near}]?` : ''}`,
@@ -29,7 +43,7 @@ export function explainUnknown({ section, key, line }: ConfigLine): ConfigProble
     const cure = home.section === '' ? 'above the first [section]' : `into the section [${home.section}]`;
     return { line, message: `${message}; it belongs ${cure}`, hint: `move the line ${cure}` };
   }
-  const near = suggest(key, siblings);
+  const near = meant(key, siblings);
   return {
     line,
     message: `${message}${near ? `; did you mean ${near}?` : ''}`,

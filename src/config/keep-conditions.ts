@@ -92,9 +92,20 @@ export function holdoutProblems(output: ConfigOutput, lineOf: LineOf): ConfigPro
   if (holdout.metric === metric) {
     return [{ line, message: `${metric} is the metric that proposers improve: it cannot be held out`, hint: another }];
   }
+  const telling = output.checks.findIndex(({ command }) => isLimitOf(command, holdout.metric));
+  if (telling >= 0) {
+    const message = `a check on the held-out ${holdout.metric} would tell it to proposers, who read why a check failed`;
+    const hint = `delete the line: max_regression under [holdout] says how much worse ${holdout.metric} may become`;
+    return [{ line: lineOf(`${CHECKS_SECTION}.${telling}.command`), message, hint }];
+  }
   if (grep === null || !matchesLine(grep, `${holdout.metric}: 1`)) return [];
   const message = `metric_grep also finds the line of the held-out ${holdout.metric}`;
   return [{ line, message, hint: `let metric_grep find only one of the lines, for example ^${metric}:` }];
+}
+
+function isLimitOf(command: string, metric: string | null): boolean {
+  const reading = readThreshold(command);
+  return reading !== null && 'threshold' in reading && reading.threshold.metric === metric;
 }
 
 /** As the evaluator's output is searched: from the beginning of the line. The schema has compiled the pattern once. */

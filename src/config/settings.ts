@@ -162,6 +162,13 @@ function contradictions(output: ConfigOutput, sources: Sources): ConfigProblem[]
       hint: 'set preset = command, or delete the command',
     });
   }
+  if (output.gate.kind === 'min_delta' && output.gate.min_effect === null) {
+    problems.push({
+      line: line('gate.kind'),
+      message: 'kind = min_delta in [gate] asks for a smallest improvement, and min_effect does not say which',
+      hint: 'add to [gate]: min_effect = 2% (of the value) or 0.5 (in its unit), or set kind = single',
+    });
+  }
   for (const key of ['network', 'agent_network', 'hide'] as const) {
     const value = output.sandbox[key];
     if (output.sandbox.kind !== 'none' || value === true || (Array.isArray(value) && value.length === 0)) continue;

@@ -3,7 +3,9 @@
  * sequences and cut before it reaches a terminal, a table or a prompt.
  */
 const ANSI = /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[@-Z\\-_])/g;
-const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff]/g;
+/** Also what is there and not seen: tags (U+E0000 and on) can hold whole sentences for a model that no person reads. */
+const CONTROL =
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|\udb40+[\udc00-\udc7f]+/g;
 
 export function stripAnsi(text: string): string {
   return text.replace(ANSI, '');

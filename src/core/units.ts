@@ -30,22 +30,40 @@ export function formatUsd(usd: number): string {
   return `$${usd >= 0.01 || usd === 0 ? usd.toFixed(2) : usd.toPrecision(2)}`;
 }
 
+const FEWEST_DIGITS = 6;
+/** So many tell any two numbers apart. */
+const MOST_DIGITS = 17;
+
 /** A metric value for reading: up to six significant digits, no exponent between 1e-6 and 1e15, never rounded to 0. */
-export function formatValue(value: number): string {
+export function formatValue(value: number, digits = FEWEST_DIGITS): string {
   if (value === 0) return '0';
   if (Number.isInteger(value) && Math.abs(value) < 1e15) return String(value);
   const size = Math.abs(value);
-  if (size < 1e-6 || size >= 1e15) return value.toExponential(5).replace(/\.?0+e/, 'e');
-  return String(Number(value.toPrecision(6)));
+  if (size < 1e-6 || size >= 1e15) return value.toExponential(digits - 1).replace(/\.?0+e/, 'e');
+  return String(Number(value.toPrecision(digits)));
 }
 
-/** `-12.5 %`, `+0.3 %`, `±0 %`, or `n/a` where there is no percentage. */
+/** How many significant digits values need that stand side by side, so that no two different ones look the same. */
+export function digitsApart(values: readonly number[]): number {
+  const different = new Set(values).size;
+  let digits = FEWEST_DIGITS;
+  while (digits < MOST_DIGITS && new Set(values.map((value) => formatValue(value, digits))).size < different) {
+    digits += 1;
+  }
+  return digits;
+}
+
+/** `-12.5 %`, `+0.3 %`, `-0.004 %`, `±0 %` for no change at all, or `n/a` where there is no percentage. */
 export function formatPercent(percent: number | null): string {
   if (percent === null) return 'n/a';
   if (Math.abs(percent) >= 1e6) return `${percent > 0 ? '+' : ''}${percent.toExponential(1)} %`;
   const rounded = Math.abs(percent) >= 100 ? percent.toFixed(0) : percent.toFixed(1);
-  if (Number(rounded) === 0) return '±0 %';
-  return `${percent > 0 ? '+' : ''}${rounded} %`;
+  if (percent === 0) return '±0 %';
+  return `${percent > 0 ? '+' : ''}${Number(rounded) === 0 ? small(percent) : rounded} %`;
+}
+
+function small(percent: number): string {
+  return Math.abs(percent) < 0.0005 ? percent.toExponential(0) : percent.toFixed(Math.abs(percent) < 0.005 ? 3 : 2);
 }
 
 /** `p50_ms` is in ms, `size_bytes` in bytes, `pass_rate` in none: the unit that the metric's own name carries. */
@@ -70,7 +88,8 @@ const METRIC_UNITS: Readonly<Record<string, string>> = {
   pct: '%',
 };
 
-export function formatMetric(metric: string, value: number): string {
+export function formatMetric(metric: string, value: number, digits = FEWEST_DIGITS): string {
   const unit = unitOfMetric(metric);
-  return unit ? `${formatValue(value)} ${unit}` : formatValue(value);
+  const text = formatValue(value, digits);
+  return unit ? `${text} ${unit}` : text;
 }

@@ -7,7 +7,7 @@ import { flatRow, type Range, rowOf, valueRange } from './chart-range.js';
 import { metricFormatter } from './metric-text.js';
 import { type Paint, palette, type TerminalStyle } from './terminal.js';
 import { displayWidth, padding } from './text-width.js';
-import { trialNumber } from './trial-line.js';
+import { isNewBaseline, trialNumber } from './trial-line.js';
 
 const ROWS = 6;
 const MARGIN = '  ';
@@ -84,7 +84,7 @@ export function metricChart(
   const range = valueRange(measured, start);
   if (measured.length < 2 || range === null) return [];
   const ends = [range.high, range.low];
-  const labels = ends.map(metricFormatter(metric, ends));
+  const labels = ends.map(metricFormatter(metric, ends, ends));
   const labelWidth = Math.max(...labels.map(displayWidth));
   const room = style.width - MARGIN.length - labelWidth - 2;
   if (room < SMALLEST_PLOT) return [];
@@ -244,6 +244,10 @@ function markPainter(style: TerminalStyle): (marks: readonly Mark[]) => string {
   };
 }
 
+function nameOf(trial: TrialRow): string {
+  return isNewBaseline(trial) ? 'new baseline' : trialNumber(trial).trim();
+}
+
 /** First and last trial at the ends, and between them what the signs mean where there is room. */
 function legend(
   trials: readonly TrialRow[],
@@ -251,7 +255,7 @@ function legend(
   { width, room }: { readonly width: number; readonly room: number },
   signs: Signs,
 ): string {
-  const [first, last] = [trials[0], trials.at(-1)].map((trial) => (trial ? trialNumber(trial).trim() : ''));
+  const [first, last] = [trials[0], trials.at(-1)].map((trial) => (trial ? nameOf(trial) : ''));
   const meanings = [`${signs.keep} kept`, `${signs.dot} not kept`];
   if (marks.includes('epoch')) meanings.push(`${signs.epoch} machine changed`);
   if (marks.includes('crash')) meanings.push(`${signs.crash} crashed`);

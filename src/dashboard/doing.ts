@@ -44,7 +44,8 @@ export function doingNow({ trial, measurement, event, now }: DoingInput): Doing 
   if (event?.kind === 'waiting' && event.untilMs > now) {
     return { what: `waiting until ${clockText(event.untilMs, now)}: ${oneLine(event.reason, 200)}`, since: event.at };
   }
-  if (event?.kind === 'paused' && trial === null) return { what: 'paused; `resume` goes on', since: event.at };
+  const isIdle = trial === null || (trial.phase === 'proposing' && trial.proposer === 'watch');
+  if (event?.kind === 'paused' && isIdle) return { what: 'paused; `resume` goes on', since: event.at };
   if (trial === null) return { what: 'between two trials', since: null };
   switch (trial.phase) {
     case 'proposing':

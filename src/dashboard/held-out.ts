@@ -4,7 +4,7 @@ import { oneLine } from '../core/text.js';
 import { type FinalChoice, finalChoiceKey, finalCommit, readFinalChoice } from '../store/final-choice.js';
 import type { StoreReader } from '../store/reader.js';
 import type { MeasurementRow, TrialRow } from '../store/rows.js';
-import { metricText } from './metric-text.js';
+import { metricText, metricTexts } from './metric-text.js';
 
 /**
  * What people see of the held-out numbers: the value of each trial, and which kept commit is the best by them. A command
@@ -52,8 +52,9 @@ export function finalPickText({ metric, trial, value, incumbentValue, isIncumben
   if (isIncumbent)
     return `by ${name} (${metricText(metric, value)}) the best code is the best of ${among} kept commits too`;
   const where = trial ? `trial ${trial}` : 'the baseline';
-  const other = incumbentValue === null ? '' : `, the best code has ${metricText(metric, incumbentValue)}`;
-  return `by ${name} the best of ${among} kept commits is ${where}: ${metricText(metric, value)}${other}`;
+  const [final, best] = metricTexts(metric, [value, incumbentValue] as const);
+  const other = incumbentValue === null ? '' : `, the best code has ${best}`;
+  return `by ${name} the best of ${among} kept commits is ${where}: ${final}${other}`;
 }
 
 export function finalPickJson(pick: FinalPick | null): Json {
@@ -80,10 +81,11 @@ export function withFinalValues(store: StoreReader, trials: readonly TrialRow[])
 /** A trial as a proposal may see it. */
 export function withoutHoldout(trial: TrialRow): TrialRow {
   const { statistics } = trial;
-  if (typeof statistics !== 'object' || statistics === null || !('holdout' in statistics)) {
+  if (typeof statistics !== 'object' || statistics === null || Array.isArray(statistics)) {
     return { ...trial, holdout: null };
   }
-  const { holdout: _, ...rest } = statistics;
+  // A limit can name the held-out number too.
+  const { holdout: _, checks: __, ...rest } = statistics as { readonly [key: string]: Json };
   return { ...trial, holdout: null, statistics: rest };
 }
 

@@ -4,7 +4,7 @@ import { type ExperimentName, formatExperimentName } from '../core/names.js';
 import { oneLine } from '../core/text.js';
 import type { FileStat } from '../git/history.js';
 import type { TrialRow } from '../store/rows.js';
-import { metricFormatter, metricText, percentText } from './metric-text.js';
+import { metricFormatter, metricTexts, percentText } from './metric-text.js';
 import { type Proof, proofText } from './proof.js';
 import { type Cell, type Column, palette, renderColumns, type TerminalStyle } from './terminal.js';
 import { trialChangeText, trialDescription, trialNumber } from './trial-line.js';
@@ -86,7 +86,8 @@ export function squashSubject({ experiment, metric, kept, ...values }: KeptChang
 export function courseOf({ metric, proof, ...values }: KeptChanges): string | null {
   if (!isCompared(values)) return null;
   const change = percentText(percentChange(values.from, values.to));
-  return `${metricText(metric, values.from)} -> ${metricText(metric, values.to)} (${change}, ${proofText(metric, proof)})`;
+  const [from, to] = metricTexts(metric, [values.from, values.to] as const);
+  return `${from} -> ${to} (${change}, ${proofText(metric, proof)})`;
 }
 
 function isCompared(values: Pick<KeptChanges, 'from' | 'to'>): values is { from: number; to: number } {

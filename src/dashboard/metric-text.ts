@@ -3,19 +3,30 @@
  * precision is for CSV and JSON.
  */
 import { oneLine } from '../core/text.js';
-import { formatMetric, formatPercent, formatValue, unitOfMetric } from '../core/units.js';
+import { digitsApart, formatMetric, formatPercent, formatValue, unitOfMetric } from '../core/units.js';
 
 const SIGNIFICANT_DIGITS = 5;
 const MAX_DECIMALS = 9;
 
-/** Formats values like those of `sample`: five significant digits of its median, more where that would hide a value. */
-export function metricFormatter(metric: string, sample: readonly number[]): (value: number) => string {
+/**
+ * Formats values like those of `sample`: five significant digits of its median, more where that would hide a value, or
+ * the difference between two neighbours of `course`.
+ */
+export function metricFormatter(
+  metric: string,
+  sample: readonly number[],
+  course: readonly number[] = [],
+): (value: number) => string {
   const sizes = sample.map(Math.abs).sort((a, b) => a - b);
   const typical = sizes[Math.floor(sizes.length / 2)] ?? 0;
   const wholeNumbers = sample.every(Number.isInteger);
-  if (typical === 0 || typical < 1e-6 || typical >= 1e12) return (value) => printable(formatMetric(metric, value));
+  if (typical === 0 || typical < 1e-6 || typical >= 1e12) {
+    const digits = digitsApart(course);
+    return (value) => printable(formatMetric(metric, value, digits));
+  }
   const digitsBefore = Math.floor(Math.log10(typical)) + 1;
-  const decimals = Math.min(MAX_DECIMALS, Math.max(0, SIGNIFICANT_DIGITS - digitsBefore));
+  let decimals = Math.min(MAX_DECIMALS, Math.max(0, SIGNIFICANT_DIGITS - digitsBefore));
+  while (decimals < MAX_DECIMALS && hidesStep(course, decimals)) decimals += 1;
   const unit = unitOfMetric(metric);
   return (value) => {
     const text = wholeNumbers && Number.isInteger(value) ? formatValue(value) : fixed(value, decimals);
@@ -23,9 +34,26 @@ export function metricFormatter(metric: string, sample: readonly number[]): (val
   };
 }
 
+function hidesStep(course: readonly number[], decimals: number): boolean {
+  return course.some((value, index) => {
+    const before = course[index - 1] ?? value;
+    return value !== before && fixed(value, decimals) === fixed(before, decimals);
+  });
+}
+
 /** One value on its own. */
-export function metricText(metric: string, value: number | null): string {
-  return value === null ? '-' : printable(formatMetric(metric, value));
+export function metricText(metric: string, value: number | null, digits?: number): string {
+  return value === null ? '-' : printable(formatMetric(metric, value, digits));
+}
+
+/** Values that stand side by side: with as many digits as tell them apart. */
+export function metricTexts<T extends readonly (number | null)[]>(
+  metric: string,
+  values: T,
+): { readonly [K in keyof T]: string } {
+  const digits = digitsApart(values.filter((value) => value !== null));
+  const texts = values.map((value) => metricText(metric, value, digits));
+  return texts as { [K in keyof T]: string };
 }
 
 /** A change in percent; a number too absurd to read in full is shortened. */

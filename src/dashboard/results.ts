@@ -5,14 +5,14 @@
 import type { Json } from '../core/json.js';
 import { formatExperimentName } from '../core/names.js';
 import { oneLine } from '../core/text.js';
-import { formatSeconds } from '../core/units.js';
+import { digitsApart, formatSeconds } from '../core/units.js';
 import type { TrialRow } from '../store/rows.js';
 import { metricChart } from './chart.js';
 import { epochFacts, epochJson, epochOf, type ShownEpoch, withEpochLines } from './epochs.js';
 import type { ExperimentView } from './experiment-view.js';
 import { csvDocument, type Format, finiteOrNull, jsonDocument, markdownTable, markdownText } from './formats.js';
 import { finalPickCommand, finalPickText } from './held-out.js';
-import { metricFormatter, metricText } from './metric-text.js';
+import { metricFormatter, metricText, metricTexts } from './metric-text.js';
 import { changePaint, changeText, statePaint, viewJson } from './overview.js';
 import { proofText } from './proof.js';
 import { type Cell, type Column, palette, renderColumns, type TerminalStyle } from './terminal.js';
@@ -75,7 +75,8 @@ function resultsTerminal(results: Results, style: TerminalStyle): string {
     blocks.push([tones.faint('No trials yet.')]);
   } else {
     const values = trials.flatMap((trial) => trial.metric ?? []);
-    const options = { direction: view.direction, format: metricFormatter(view.metric, values), style };
+    const format = metricFormatter(view.metric, values, keptValues(trials));
+    const options = { direction: view.direction, format, style };
     const rows = trials.map((trial) => tableCells(trial, results.secondsByTrial.get(trial.id) ?? null, options));
     const held = heldOutTexts(results);
     const table = held === null ? rows : rows.map((row, index) => withHeldOut(row, { text: held[index] ?? '' }));
@@ -88,6 +89,11 @@ function resultsTerminal(results: Results, style: TerminalStyle): string {
     .filter((lines) => lines.length > 0)
     .map((lines) => lines.join('\n'))
     .join('\n\n')}\n`;
+}
+
+/** The values that the best code had one after the other: each must look different from the one before. */
+function keptValues(trials: readonly TrialRow[]): number[] {
+  return trials.flatMap((trial) => (trial.verdict === 'keep' ? (trial.metric ?? []) : []));
 }
 
 const HELD_OUT_COLUMN: Column = { header: 'HOLDOUT', align: 'right' };
@@ -131,16 +137,12 @@ function headLines({ view, epochs = [] }: Results, style: TerminalStyle): string
   const change = view.improved === null ? '' : (changePaint(view.improved, tones) ?? same)(changeText(view));
   const since = view.sinceKeep > 0 ? `, ${view.sinceKeep} ago` : '';
   const from = view.incumbentTrial === null ? '' : `trial ${view.incumbentTrial}${since}`;
+  const [baseline, best] = metricTexts(view.metric, [view.baseline, view.best] as const);
   const verified = view.improved ? tones.faint(proofText(view.metric, view.proof)) : '';
   const facts: [string, string][] = [
     ['metric', measure],
-    ['baseline', metricText(view.metric, view.baseline)],
-    [
-      'best',
-      [tones.strong(metricText(view.metric, view.best)), change, verified, tones.faint(from)]
-        .filter(Boolean)
-        .join('   '),
-    ],
+    ['baseline', baseline],
+    ['best', [tones.strong(best), change, verified, tones.faint(from)].filter(Boolean).join('   ')],
     ['trials', `${view.trials}: ${countsText(view)}`],
     ...finalFacts(view),
     ...epochFacts(view.metric, epochs.slice(-1)).map((text): [string, string] => ['level', tones.warn(text)]),
@@ -234,21 +236,23 @@ function resultsMarkdown(results: Results): string {
   const { view, trials, secondsByTrial, epochs = [] } = results;
   const proof = view.improved ? `, ${proofText(view.metric, view.proof)}` : '';
   const change = view.improved === null ? '' : ` (${changeText(view)}${proof})`;
+  const [baseline, best] = metricTexts(view.metric, [view.baseline, view.best] as const);
   const facts = [
     `- metric: ${markdownText(view.metric)}, ${view.direction} is better`,
-    `- baseline: ${markdownText(metricText(view.metric, view.baseline))}`,
-    `- best: ${markdownText(metricText(view.metric, view.best))}${change}`,
+    `- baseline: ${markdownText(baseline)}`,
+    `- best: ${markdownText(best)}${change}`,
     `- trials: ${view.trials}: ${countsText(view)}`,
     ...(view.final === null ? [] : [`- held out: ${markdownText(finalPickText(view.final))}`]),
     ...epochFacts(view.metric, epochs).map((text) => `- level: ${markdownText(text)}`),
     `- status: ${view.state}`,
   ];
+  const digits = digitsApart(keptValues(trials));
   const rows = trials.map((trial) => {
     const seconds = secondsByTrial.get(trial.id);
     return [
       trial.number === null ? '-' : String(trial.number),
       trialResult(trial),
-      metricText(view.metric, trial.metric),
+      metricText(view.metric, trial.metric, digits),
       trialChangeText(trial),
       seconds === undefined ? '' : formatSeconds(seconds),
       shortCommit(trial.candidateCommit),

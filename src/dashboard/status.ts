@@ -12,7 +12,7 @@ import { type Doing, doingNow, type RunnerEvent, trialName } from './doing.js';
 import type { ExperimentView } from './experiment-view.js';
 import { finiteOrNull, isoTime, jsonDocument } from './formats.js';
 import { finalPickCommand, finalPickText } from './held-out.js';
-import { metricText } from './metric-text.js';
+import { metricTexts } from './metric-text.js';
 import { changePaint, changeText, statePaint, viewJson } from './overview.js';
 import { proofText } from './proof.js';
 import { shortCommit, stopText } from './results.js';
@@ -62,13 +62,14 @@ type Fact = readonly [label: string, text: string];
 function statusTerminal(report: StatusReport, style: TerminalStyle): string {
   const { view } = report;
   const tones = palette(style.colour);
+  const [baseline, best] = metricTexts(view.metric, [view.baseline, view.best] as const);
   const facts: Fact[] = [
     ...doingFacts(report),
     ...runnerFacts(report),
     ...sessionFacts(report),
     ['metric', `${oneLine(view.metric, 60)}, ${view.direction} is better`],
-    ['baseline', metricText(view.metric, view.baseline)],
-    ['best', bestText(view, style)],
+    ['baseline', baseline],
+    ['best', bestText(view, best, style)],
     ...(view.final === null ? [] : [['held out', finalPickText(view.final)] satisfies Fact]),
     ...spentFacts(report),
     ...placeFacts(report),
@@ -135,7 +136,7 @@ function sessionFacts({ session, view }: StatusReport): Fact[] {
   return [['session', [`${trials} trials${time}: ${tally}${all}`, ...streaks].join('; ')]];
 }
 
-function bestText(view: ExperimentView, style: TerminalStyle): string {
+function bestText(view: ExperimentView, best: string, style: TerminalStyle): string {
   const tones = palette(style.colour);
   if (view.best === null) return '-';
   const change = view.improved === null ? '' : changeText(view);
@@ -143,7 +144,7 @@ function bestText(view: ExperimentView, style: TerminalStyle): string {
   const from = view.incumbentTrial === null ? '' : `trial ${view.incumbentTrial}`;
   const ago = view.sinceKeep > 0 ? `, ${view.sinceKeep} ago` : '';
   return [
-    tones.strong(metricText(view.metric, view.best)),
+    tones.strong(best),
     ...(view.improved ? [`${painted} (${proofText(view.metric, view.proof)})`] : [painted]),
     tones.faint(from + ago),
   ]
@@ -154,11 +155,14 @@ function bestText(view: ExperimentView, style: TerminalStyle): string {
 /** Nothing where no proposal was ever paid for. */
 function spentFacts({ spent, budget }: StatusReport): Fact[] {
   if (spent === null) return [];
-  const isKnown = spent.usd > 0 || spent.tokens > 0 || spent.unknownCosts > 0;
+  const isKnown = spent.usd > 0 || spent.tokens > 0 || spent.unknownCosts + spent.unknownJudgeCosts > 0;
   if (!isKnown && budget.usd === null && budget.tokens === null) return [];
   const of = (limit: number | null, used: number, show: (value: number) => string) =>
     limit === null ? show(used) : `${show(used)} of ${show(limit)} (${show(Math.max(0, limit - used))} left)`;
-  const unknown = spent.unknownCosts > 0 ? `, the price of ${spent.unknownCosts} proposals unknown` : '';
+  const unknown = [
+    spent.unknownCosts > 0 ? `, the price of ${spent.unknownCosts} proposals unknown` : '',
+    spent.unknownJudgeCosts > 0 ? `, of the judges of ${spent.unknownJudgeCosts} evaluations unknown` : '',
+  ].join('');
   return [
     ['spent', `${of(budget.usd, spent.usd, formatUsd)}, ${of(budget.tokens, spent.tokens, String)} tokens${unknown}`],
   ];

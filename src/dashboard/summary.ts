@@ -6,7 +6,7 @@ import { formatExperimentName } from '../core/names.js';
 import { formatSeconds } from '../core/units.js';
 import type { ExperimentView } from './experiment-view.js';
 import { finalPickCommand, finalPickText } from './held-out.js';
-import { metricText } from './metric-text.js';
+import { metricTexts } from './metric-text.js';
 import { changePaint, changeText } from './overview.js';
 import { proofText } from './proof.js';
 import { countsText, shortCommit, stopText } from './results.js';
@@ -67,7 +67,8 @@ function courseText(view: ExperimentView, style: TerminalStyle): string {
   const tones = palette(style.colour);
   if (view.baseline === null || view.best === null) return 'nothing was measured';
   const arrow = style.unicode ? '→' : '->';
-  const course = `${metricText(view.metric, view.baseline)} ${arrow} ${tones.strong(metricText(view.metric, view.best))}`;
+  const [baseline, best] = metricTexts(view.metric, [view.baseline, view.best] as const);
+  const course = `${baseline} ${arrow} ${tones.strong(best)}`;
   const change = changeText(view);
   const painted = changePaint(view.improved, tones)?.(change) ?? change;
   const verified = view.improved ? ` (${proofText(view.metric, view.proof)})` : '';
@@ -96,10 +97,8 @@ function nextCommands({ view, inCheckout }: SummaryInput): [string, string][] {
   const final = view.final && finalPickCommand(view.name, view.final);
   if (final) commands.push([final, 'the best by what is held out']);
   if (view.improved) commands.push([`autoresearch diff ${of}`, 'all that was kept']);
-  commands.push(
-    [`autoresearch show ${view.incumbentTrial ?? 0} ${of}`, 'one trial and why'],
-    [`autoresearch results ${of}`, 'every trial'],
-    [`autoresearch logs ${of}`, 'the newest output'],
-  );
+  const example = view.incumbentTrial ?? (view.baseline === null ? null : 0);
+  if (example !== null) commands.push([`autoresearch show ${example} ${of}`, 'one trial and why']);
+  commands.push([`autoresearch results ${of}`, 'every trial'], [`autoresearch logs ${of}`, 'the newest output']);
   return commands;
 }

@@ -48,7 +48,8 @@ const CHANGE_WIDTH = 8;
 /** The line without a line feed; at most `style.width` cells. `seconds` is what measuring the trial took. */
 export function trialLine(trial: TrialRow, seconds: number | null, options: TrialLineOptions): string {
   const { metric, direction, style, like } = options;
-  const format = metricFormatter(metric, like === undefined ? [] : [like.value]);
+  const course = [trial.incumbentMetric, trial.metric].filter((value) => value !== null);
+  const format = metricFormatter(metric, like === undefined ? [] : [like.value], course);
   const cells = trialCells(trial, seconds, { direction, format, style });
   const numbers = cells.slice(0, -1);
   const planned = plannedWidths(like, format);
@@ -81,7 +82,13 @@ export function trialNumber(trial: TrialRow): string {
 export function trialResult(trial: TrialRow): string {
   if (trial.outcome === null) return trial.phase === 'settled' ? '' : trial.phase;
   if (trial.outcome !== 'measured') return trial.outcome.replaceAll('_', ' ');
+  if (isNewBaseline(trial)) return 'new baseline';
   return trial.kind === 'trial' ? (trial.verdict ?? 'measured') : trial.kind;
+}
+
+/** The best code measured anew: numbers before and after it are not compared. It takes no trial's number. */
+export function isNewBaseline({ kind, number, verdict }: TrialRow): boolean {
+  return kind === 'baseline' && number === null && verdict === 'keep';
 }
 
 /** Change in percent against the incumbent's value it was compared with; null where one of them is absent or zero. */

@@ -7,11 +7,13 @@ import type { Direction } from '../core/metric.js';
 import { type ExperimentName, formatExperimentName } from '../core/names.js';
 import { cut, oneLine, plainLines } from '../core/text.js';
 import { formatBytes, formatSeconds, formatUsd, formatValue } from '../core/units.js';
+import { type CheckRecord, readChecks } from '../loop/check-records.js';
 import type { MeasurementRow, SpendingRow, TrialRow } from '../store/rows.js';
 import { diffLines } from './diff.js';
 import { isoTime, jsonDocument } from './formats.js';
-import { metricFormatter, metricText } from './metric-text.js';
+import { metricFormatter, metricText, metricTexts } from './metric-text.js';
 import { type Cell, type Column, type Palette, palette, renderColumns, type TerminalStyle, wrap } from './terminal.js';
+import { displayWidth, padding, truncate } from './text-width.js';
 import { measurementJson, trialJson } from './trial-json.js';
 import { trialCells, trialChangeText, trialDescription } from './trial-line.js';
 
@@ -51,7 +53,8 @@ function trialTerminal(details: TrialDetails, style: TerminalStyle): string {
   const blocks = [
     head(details, style).join('\n'),
     ...section('Measurements', measurementLines(details, style)),
-    ...section('Statistics', statisticsLines(trial.statistics, style.width)),
+    ...section('Checks', checkLines(readChecks(trial.statistics), style)),
+    ...section('Statistics', statisticsLines(withoutChecks(trial.statistics), style.width)),
     ...section(
       'Notes',
       trial.notes.flatMap((note) => wrap(oneLine(note, 1000), style.width - 2).map((line) => `  ${line}`)),
@@ -111,9 +114,9 @@ function facts({ trial, metric }: TrialDetails): [string, string][] {
 
 function valueText(trial: TrialRow, metric: string): string | null {
   if (trial.metric === null) return null;
-  const value = metricText(metric, trial.metric);
+  const [value, against] = metricTexts(metric, [trial.metric, trial.incumbentMetric] as const);
   if (trial.incumbentMetric === null) return value;
-  return `${value}   ${trialChangeText(trial)} against ${metricText(metric, trial.incumbentMetric)}`;
+  return `${value}   ${trialChangeText(trial)} against ${against}`;
 }
 
 /** With what it was compared with; for people, proposers are given none of it. */
@@ -185,10 +188,8 @@ const MEASUREMENT_COLUMNS: readonly Column[] = [
 function measurementLines({ measurements, metric }: TrialDetails, style: TerminalStyle): string[] {
   if (measurements.length === 0) return [];
   const tones = palette(style.colour);
-  const format = metricFormatter(
-    metric,
-    measurements.flatMap((measurement) => measurement.metric ?? []),
-  );
+  const values = measurements.flatMap((measurement) => measurement.metric ?? []);
+  const format = metricFormatter(metric, values, values);
   const rows = measurements.map((measurement): Cell[] => [
     { text: `  ${measurement.side}` },
     { text: measurement.metric === null ? '' : format(measurement.metric) },
@@ -226,6 +227,22 @@ function remarkLines(measurement: MeasurementRow | undefined, style: TerminalSty
   );
 }
 
+/** One check per line; what was found may be long and wraps under itself. */
+function checkLines(checks: readonly CheckRecord[], style: TerminalStyle): string[] {
+  const tones = palette(style.colour);
+  const names = checks.map(({ name }) => truncate(oneLine(name), 30));
+  const nameWidth = Math.max(0, ...names.map(displayWidth));
+  const indent = ' '.repeat(nameWidth + 12);
+  return checks.flatMap(({ passed, found, seconds }, index) => {
+    const state = passed ? tones.good('passed') : tones.bad('failed');
+    const name = names[index] ?? '';
+    const text = oneLine(found, 500) + (seconds === null ? '' : `, ${formatSeconds(seconds)}`);
+    const [first = '', ...more] = wrap(text, Math.max(20, style.width - indent.length));
+    const head = `  ${state}  ${name}${padding(name, nameWidth)}  ${first}`;
+    return [head.trimEnd(), ...more.map((line) => indent + line)];
+  });
+}
+
 /** Untrusted text of several lines, indented and capped at its end, where a crash tells most. */
 function quotedLines(text: string | null): string[] {
   const lines = text === null ? [] : plainLines(text).trimEnd().replaceAll('\t', '    ').split('\n');
@@ -237,6 +254,13 @@ function quotedLines(text: string | null): string[] {
 
 function uniqueLogs(measurements: readonly MeasurementRow[]): string[] {
   return [...new Set(measurements.map((measurement) => `  ${oneLine(measurement.logPath, 1000)}`))];
+}
+
+/** They have a section of their own. */
+function withoutChecks(statistics: Json): Json {
+  if (readChecks(statistics).length === 0 || !isObject(statistics)) return statistics;
+  const { checks: _, ...rest } = statistics;
+  return rest;
 }
 
 /** The gate's statistics as `a.b  value` lines. */

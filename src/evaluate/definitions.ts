@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { chmod, copyFile, cp, lstat, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, normalize, relative, sep } from 'node:path';
 import { AppError, errnoOf } from '../core/errors.js';
+import { hashOfFile, LARGEST_FILE_BYTES } from './file-hash.js';
 
 /**
  * The definitions: every file that decides how a candidate is judged. They are read from the operator's root, never from
@@ -34,7 +35,6 @@ export interface DefinitionSources {
 const MIRRORS = /^(results\.tsv.*|run\.log|loop\.json|config\.cfg|program\.md|guidance\.md|\.gitignore)$/;
 /** Lists the files beside them, for people. */
 export const MANIFEST = 'MANIFEST.json';
-const LARGEST_FILE_BYTES = 50 * 1024 * 1024;
 const MOST_FILES = 2000;
 
 /** Collects and hashes the definition files. @throws AppError config for what cannot be read or is too large. */
@@ -202,9 +202,7 @@ async function clearWay(workspace: string, path: string): Promise<void> {
 export async function changedDefinitions(root: string, files: readonly DefinitionFile[]): Promise<string[]> {
   const changed: string[] = [];
   for (const file of files) {
-    const content = await readFile(join(root, file.path)).catch(() => null);
-    const sha256 = content && createHash('sha256').update(content).digest('hex');
-    if (sha256 !== file.sha256) changed.push(file.path);
+    if ((await hashOfFile(join(root, file.path))) !== file.sha256) changed.push(file.path);
   }
   return changed;
 }

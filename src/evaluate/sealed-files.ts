@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
-import { chmod, copyFile, mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { AppError } from '../core/errors.js';
 import { stampOf, stampsBelow } from '../git/stamps.js';
 import { type DefinitionFile, MANIFEST } from './definitions.js';
+import { hashOfFile } from './file-hash.js';
 
 /**
  * Definition files in one folder that must hold what the revision says. A file is read only when its stamp is not the one
@@ -35,7 +35,7 @@ export class SealedFiles {
       const path = join(this.#folder, file.path);
       const stamp = stampOf(path);
       if (stamp !== null && this.#verified.get(file.path) === stamp) continue;
-      if ((await hashOf(path)) !== file.sha256) broken.push(file);
+      if ((await hashOfFile(path)) !== file.sha256) broken.push(file);
       // A symlink's stamp says nothing of the file behind it.
       else if (stamp !== null && isPlainFile(stamp)) this.#verified.set(file.path, stamp);
     }
@@ -49,7 +49,7 @@ export class SealedFiles {
   async mend(broken: readonly DefinitionFile[]): Promise<void> {
     for (const file of broken) {
       const path = join(this.#folder, file.path);
-      if ((await hashOf(file.source)) !== file.sha256) {
+      if ((await hashOfFile(file.source)) !== file.sha256) {
         throw new AppError(
           'conflict',
           `the kept copy of ${file.path}, by which candidates are judged, was changed, and so was ${file.source}`,
@@ -71,9 +71,4 @@ export class SealedFiles {
 /** The file type is in the stamp's first field, the mode. */
 function isPlainFile(stamp: string): boolean {
   return (Number.parseInt(stamp, 10) & 0o170000) === 0o100000;
-}
-
-async function hashOf(path: string): Promise<string | null> {
-  const content = await readFile(path).catch(() => null);
-  return content && createHash('sha256').update(content).digest('hex');
 }

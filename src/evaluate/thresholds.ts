@@ -5,7 +5,7 @@
 import type { ThresholdCheck } from '../config/keep-conditions.js';
 import { adjustmentText, type Threshold, type ThresholdOperator } from '../config/thresholds.js';
 import { median } from '../core/statistics.js';
-import { formatMetric } from '../core/units.js';
+import { digitsApart, formatMetric } from '../core/units.js';
 
 /** One run of some code: the metric's value and every other number it printed. */
 export interface MeasuredRun {
@@ -21,19 +21,26 @@ export interface ThresholdEvidence {
   readonly incumbent: readonly MeasuredRun[];
 }
 
-/** A sentence with numbers and units, or null where the candidate is within the limit. */
-export function thresholdFailure({ name, threshold }: ThresholdCheck, evidence: ThresholdEvidence): string | null {
+/** `found`: what is there beside what is allowed, with numbers and units; a whole sentence where it failed. */
+export interface ThresholdResult {
+  readonly passed: boolean;
+  readonly found: string;
+}
+
+export function judgeThreshold({ name, threshold }: ThresholdCheck, evidence: ThresholdEvidence): ThresholdResult {
+  const failed = (found: string) => ({ passed: false, found });
   const { candidate, metric: main } = evidence;
   const { metric, operator, base } = threshold;
   const value = medianOf(candidate, metric, main);
-  if (value === null) return `${missingLine(name, metric)}, which the candidate's output does not have`;
+  if (value === null) return failed(`${missingLine(name, metric)}, which the candidate's output does not have`);
   const start = base.kind === 'number' ? base.value : medianOf(evidence[base.kind], metric, main);
   if (start === null) {
-    return `${missingLine(name, metric)}, which the output of the ${base.kind} did not have`;
+    return failed(`${missingLine(name, metric)}, which the output of the ${base.kind} did not have`);
   }
   const limit = limitOf(threshold, start);
-  if (holds(operator, value, limit)) return null;
-  return exceeded({ name, threshold }, { value, start, limit });
+  const { own, allowed } = sidesOf(threshold, { value, start, limit });
+  if (holds(operator, value, limit)) return { passed: true, found: `${own}, ${allowed}` };
+  return failed(`${own} is ${WORDS[operator].where} the check "${name}": ${allowed}`);
 }
 
 /** The median over all runs; null when there is none, or one of them did not print the number. */
@@ -81,18 +88,16 @@ const WORDS: Readonly<Record<ThresholdOperator, { readonly where: string; readon
   '>': { where: 'not over', allowed: 'more than' },
 };
 
-function exceeded(
-  { name, threshold }: Pick<ThresholdCheck, 'name' | 'threshold'>,
+/** `size_bytes 950 bytes` and `at most 1050 bytes (baseline 1000 bytes x 1.05)`. */
+function sidesOf(
+  { metric, operator, base, adjustment }: Threshold,
   { value, start, limit }: { value: number; start: number; limit: number },
-): string {
-  const { metric, operator, base, adjustment } = threshold;
-  const { where, allowed } = WORDS[operator];
-  // Six digits are enough to read, unless they hide the very difference.
-  const isClose = value !== limit && formatMetric(metric, value) === formatMetric(metric, limit);
-  const show = (number: number) => (isClose ? String(number) : formatMetric(metric, number));
+): { own: string; allowed: string } {
+  const digits = digitsApart([value, limit]);
+  const show = (number: number) => formatMetric(metric, number, digits);
   const source =
     base.kind === 'number' && adjustment === null
       ? ''
       : ` (${base.kind === 'number' ? '' : `${base.kind} `}${show(start)}${adjustmentText(adjustment).replace('*', 'x')})`;
-  return `${metric} ${show(value)} is ${where} the check "${name}": ${allowed} ${show(limit)}${source}`;
+  return { own: `${metric} ${show(value)}`, allowed: `${WORDS[operator].allowed} ${show(limit)}${source}` };
 }

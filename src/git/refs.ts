@@ -2,14 +2,15 @@
  * The refs of one experiment. `incumbent` is the truth; the branch follows it for people. Every move names the value it
  * expects to find (compare-and-swap), and a branch that somebody has checked out is never moved under them.
  */
-import { readdir, rm, stat } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { AppError } from '../core/errors.js';
 import type { ExperimentName } from '../core/names.js';
 import { quoted } from './failure.js';
 import { namesIn, textOf, unlessAbsent } from './files.js';
+import { PackedRefs } from './packed-refs.js';
 import type { Repository } from './repository.js';
+import { removeAgedLock } from './stale-lock.js';
 
 /**
  * What became of the branch: moved to the incumbent (or already there), left alone because it is checked out, left alone
@@ -28,9 +29,6 @@ interface RefState {
 
 const REFLOG_MESSAGE = 'autoresearch';
 
-/** A lock on the branch that is older than this was left by a git that died. */
-const LIVING_LOCK_MS = 2_000;
-
 /** Git's words for a compare-and-swap that found something else: ref, and for two values the found and the expected. */
 const NOT_AS_EXPECTED =
   /cannot lock ref '([^']+)': (?:is at ([0-9a-f]+) but expected ([0-9a-f]+)|reference already exists|unable to resolve reference)/;
@@ -43,6 +41,7 @@ export class ExperimentRefs {
   readonly #repository: Repository;
   readonly #experiment: ExperimentName;
   readonly #prefix: string;
+  readonly #packed: PackedRefs;
 
   constructor(repository: Repository, experiment: ExperimentName) {
     this.#repository = repository;
@@ -51,6 +50,7 @@ export class ExperimentRefs {
     this.incumbentRef = `${this.#prefix}/incumbent`;
     this.branchName = `autoresearch/${experiment.domain}/${experiment.name}`;
     this.branchRef = `refs/heads/${this.branchName}`;
+    this.#packed = new PackedRefs(repository, `${experiment.domain}/${experiment.name}`);
   }
 
   trialRef(number: number): string {
@@ -127,17 +127,21 @@ export class ExperimentRefs {
     await this.#repository.git.run(['update-ref', '-d', this.trialRef(number)]);
   }
 
-  /** Lets go of trials up to a number, all but `kept`; what is reachable from elsewhere stays. Returns how many. */
-  async forgetTrials(upTo: number, kept: ReadonlySet<number>): Promise<number> {
+  /** Lets go of trials up to a number, all but `kept`; what is reachable from elsewhere stays. False: to be done later. */
+  async forgetTrials(upTo: number, kept: ReadonlySet<number>): Promise<boolean> {
     const prefix = `${this.#prefix}/trials/`;
     const listing = await this.#repository.git.text(['for-each-ref', '--format=%(refname) %(objectname)', prefix]);
-    const deletions = listing.split('\n').flatMap((line) => {
-      const [ref = '', commit = ''] = line.split(' ');
+    const old = listing.split('\n').filter((line) => {
+      const [ref = ''] = line.split(' ');
       const number = Number(ref.slice(prefix.length));
-      return ref !== '' && number > 0 && number <= upTo && !kept.has(number) ? [`delete ${ref} ${commit}`] : [];
+      return ref !== '' && number > 0 && number <= upTo && !kept.has(number);
     });
-    if (deletions.length > 0) await this.#transaction(deletions);
-    return deletions.length;
+    return old.length === 0 || this.#packed.forget(old);
+  }
+
+  /** Keeps the refs of trials from slowing down every git in the repository. False when it has to be done later. */
+  packTrials(): Promise<boolean> {
+    return this.#packed.pack();
   }
 
   /** Keeps `commit` reachable under the next free backup number; the newest backup is reused when it is the same. */
@@ -162,19 +166,9 @@ export class ExperimentRefs {
     const names = await unlessAbsent(readdir(folder, { recursive: true }));
     for (const name of (names ?? []).filter((each) => each.endsWith('.lock')))
       await rm(join(folder, name), { force: true });
-    await this.#removeAgedLock(join(this.#repository.commonDir, `${this.branchRef}.lock`));
-  }
-
-  /** People's gits write the branch too, but they hold its lock for moments only. */
-  async #removeAgedLock(lock: string): Promise<void> {
-    const deadline = performance.now() + LIVING_LOCK_MS;
-    for (;;) {
-      const found = await unlessAbsent(stat(lock));
-      if (found === null) return;
-      if (Date.now() - found.mtimeMs > LIVING_LOCK_MS || performance.now() > deadline) break;
-      await delay(50);
-    }
-    await rm(lock, { force: true });
+    await this.#packed.mend();
+    // People's gits write the branch too.
+    await removeAgedLock(join(this.#repository.commonDir, `${this.branchRef}.lock`));
   }
 
   /** Why the branch cannot exist: another branch takes its place in the folder of refs. Null when it can. */

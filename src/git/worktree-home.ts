@@ -16,6 +16,8 @@ import type { Repository } from './repository.js';
 
 /** Our own index in the worktree's git folder: flags that an agent sets in the ordinary one cannot hide a change. */
 const INDEX_FILE = 'autoresearch-index';
+/** From the git folder of a linked worktree, as git writes it. */
+const COMMON_FOLDER = '../..';
 const LOCK_REASON = 'autoresearch measures here';
 
 /** What a proposer's git may leave half done; the next proposer must not find it. */
@@ -81,6 +83,7 @@ export class WorktreeHome {
     const registered = await this.#registeredGitDir();
     if (registered !== null && (await this.#isWhole(registered))) {
       await this.#restoreLinkFile(registered);
+      await this.#restoreCommonFolder(registered);
       await this.#lock(registered);
       await this.#forgetIntent(registered);
       return this.#whole(registered, false);
@@ -108,6 +111,14 @@ export class WorktreeHome {
     const link = join(this.path, '.git');
     await rm(link, { recursive: true, force: true });
     await writeFile(link, `gitdir: ${gitDir}\n`);
+  }
+
+  /** Led elsewhere it would lend our git the objects and the settings of another repository. */
+  async #restoreCommonFolder(gitDir: string): Promise<void> {
+    const file = join(gitDir, 'commondir');
+    if (resolve(gitDir, (await textOf(file)) ?? '') === resolve(this.#repository.commonDir)) return;
+    await rm(file, { recursive: true, force: true });
+    await writeFile(file, `${COMMON_FOLDER}\n`);
   }
 
   /** So that no `git worktree prune` takes it while its folder is away (an unmounted disk). */

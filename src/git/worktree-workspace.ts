@@ -12,6 +12,7 @@ import { checkLinks, restoreLinks } from './links.js';
 import { decodePath, parseStatus, records, type StatusEntry, statusWord } from './parse.js';
 import { PATCH_FLAGS, type Repository } from './repository.js';
 import { copyIndex, excludePathspecs, globPathspec, stageInto, withTemporaryIndex } from './staging.js';
+import { stampOf } from './stamps.js';
 import type { ChangedPath, Scope, StagedProposal, Workspace } from './types.js';
 import { makeWritable, removeGitLeftovers, type WholeWorktree, WorktreeHome } from './worktree-home.js';
 
@@ -38,6 +39,8 @@ export class WorktreeWorkspace implements Workspace {
   readonly #cleanRules: readonly string[];
   /** The commit whose tree our index holds, as far as this process knows. */
   #indexCommit: string | null = null;
+  /** What our index looked like when we left it to foreign code; null while only we have it. */
+  #indexStamp: string | null = null;
   /** The commit that `settle` put in place, until anything else happens here: nobody has written since. */
   #settledAt: string | null = null;
   #checked = false;
@@ -123,6 +126,7 @@ export class WorktreeWorkspace implements Workspace {
     if (worktree.isNew) await this.#restore(worktree, incumbent);
     await removeGitLeftovers(worktree.gitDir);
     await this.#detachAt(worktree, incumbent);
+    await this.#distrustIndex(worktree);
     if (this.#indexCommit !== incumbent) {
       await worktree.git.run(['read-tree', '--reset', incumbent]);
       this.#indexCommit = incumbent;
@@ -136,6 +140,7 @@ export class WorktreeWorkspace implements Workspace {
     this.#settledAt = null;
     await removeGitLeftovers(gitDir);
     await this.#leaveBranch(worktree, commit);
+    await this.#distrustIndex(worktree);
     // Cleaning comes first: behind a symlink that took a folder's place, reset would find the files "unchanged".
     const cleanAndReset = async () => {
       await git.run(['clean', '-ffdxq', ...this.#cleanRules]);
@@ -153,6 +158,16 @@ export class WorktreeWorkspace implements Workspace {
     await restoreLinks(this.#repository.root, this.path, this.#links);
     await this.#shareIndex(worktree);
     this.#indexCommit = commit;
+    this.#indexStamp = stampOf(indexFile);
+  }
+
+  /** Whoever writes into our index could hide changes there, or have files committed that are not in the target. */
+  async #distrustIndex({ indexFile }: WholeWorktree): Promise<void> {
+    if (this.#indexStamp !== null && stampOf(indexFile) !== this.#indexStamp) {
+      await rm(indexFile, { recursive: true, force: true });
+      this.#indexCommit = null;
+    }
+    this.#indexStamp = null;
   }
 
   /** The proposer's own `git status` reads the ordinary index. */

@@ -12,6 +12,7 @@ import { seedOfKnown } from './evidence.js';
 import { heldOutValue, warnOfNoise } from './holdout.js';
 import type { Lab } from './lab.js';
 import { probeTarget } from './probe.js';
+import { REBASED_ONTO } from './revision.js';
 import { endUncounted } from './settle.js';
 import { SetupFailed } from './setup.js';
 import { finishTrial } from './trial.js';
@@ -42,15 +43,16 @@ export async function runBaseline(context: RunContext, lab: Lab, commit: string)
   await requireTarget(context, begun, commit);
   await context.workspace.prepare(commit);
   const isFirst = (await refs.incumbent()) === null;
+  const number = isFirst && store.nextTrialNumber() === 0 ? 0 : null;
   const intended = store.intendCommit(begun.id, {
-    number: isFirst && store.nextTrialNumber() === 0 ? 0 : null,
+    number,
     tree: await context.repository.treeOf(commit),
     parent: commit,
     epochSeconds: 0,
     message: '',
     existingCommit: commit,
     ruling: null,
-    description: revision.number === 1 ? 'baseline' : `baseline of definitions revision ${revision.number}`,
+    description: number === 0 ? 'baseline' : whyAnew(context, commit),
     changedPaths: [],
     insertions: null,
     deletions: null,
@@ -72,6 +74,13 @@ export async function runBaseline(context: RunContext, lab: Lab, commit: string)
   }
   await refs.initialise(await firstCommit(context, commit), { branch: experiment.settings.workspace.branch });
   return finishBaseline(context, lab, trial.id);
+}
+
+function whyAnew({ store, revision }: RunContext, commit: string): string {
+  const isMerged = store.fact(REBASED_ONTO) === commit && store.keptTrialOf(commit) === null;
+  return isMerged
+    ? 'the best code with the commits that were taken in'
+    : `the best code by the changed definitions (revision ${revision.number})`;
 }
 
 /**

@@ -12,9 +12,12 @@ interface Wait {
 }
 
 /** True when it had to wait: then definitions and stop rules are to be looked at again. @throws RunAborted */
-export async function waitAtBorder(context: RunContext, notBefore: number | null): Promise<boolean> {
+export function waitAtBorder(context: RunContext, notBefore: number | null): Promise<boolean> {
+  return context.session.discount(() => waitForNext(context, notBefore));
+}
+
+async function waitForNext(context: RunContext, notBefore: number | null): Promise<boolean> {
   let announced: Wait | null = null;
-  const startedAt = context.now();
   for (;;) {
     const wait = whatToWaitFor(context, notBefore);
     if (wait === null || context.stopSoon.aborted) break;
@@ -26,21 +29,20 @@ export async function waitAtBorder(context: RunContext, notBefore: number | null
       throw context.signal.aborted ? new RunAborted() : error;
     });
   }
-  if (announced === null) return false;
-  context.session.discount(context.now() - startedAt);
-  return true;
+  return announced !== null;
 }
 
 function whatToWaitFor({ experiment, store, now, isPaused }: RunContext, notBefore: number | null): Wait | null {
   const { loop, limits } = experiment.settings;
   if (isPaused()) return { untilMs: null, reason: 'paused' };
   if (notBefore !== null && notBefore > now()) return { untilMs: notBefore, reason: 'the agent is at its rate limit' };
-  const today = limits.maxTrialsPerDay === null ? 0 : store.trialsSince(lastMidnight(now()));
+  const [morning, midnight] = [lastMidnight(now()), nextMidnight(now())];
+  const today = limits.maxTrialsPerDay === null ? 0 : store.trialsBetween(morning, midnight);
   if (limits.maxTrialsPerDay !== null && today >= limits.maxTrialsPerDay) {
-    return { untilMs: nextMidnight(now()), reason: `the ${limits.maxTrialsPerDay} trials of the day are done` };
+    return { untilMs: midnight, reason: `the ${limits.maxTrialsPerDay} trials of the day are done` };
   }
   if (loop.interval === null) return null;
-  const untilMs = nextStart(loop.interval, store.lastTrialStart());
+  const untilMs = nextStart(loop.interval, store.lastTrialStart(), now());
   return untilMs > now() ? { untilMs, reason: 'the next trial is not due before' } : null;
 }
 

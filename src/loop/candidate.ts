@@ -3,14 +3,14 @@ import { join } from 'node:path';
 import { oneLine } from '../core/text.js';
 import type { StagedProposal } from '../git/types.js';
 import type { Nothing, Proposal } from '../propose/types.js';
-import type { Ruling, TrialRow } from '../store/rows.js';
+import type { Ruling, SpendingRow, TrialRow } from '../store/rows.js';
 import { proposerState, RunAborted, type RunContext, scopeOf } from './context.js';
 import type { Intrusion } from './guard.js';
 import { proposeContext } from './propose-context.js';
 import { addNote } from './proposer-notes.js';
 import { listed, rulingOf } from './ruling.js';
 import { endUncounted } from './settle.js';
-import { overBudget, spendingOf } from './spending.js';
+import { cutShort, overBudget, spendingOf } from './spending.js';
 
 /**
  * From the proposer's edits to a candidate commit. The intent (tree, parent, message, date) is on record before the
@@ -36,16 +36,24 @@ async function proposeNow(context: RunContext, trial: TrialRow): Promise<Proposa
   context.emit({ kind: 'proposing', number: context.store.nextTrialNumber() });
   const { proposer, stopSoon } = context;
   const signal = proposer.waitsForPeople ? AbortSignal.any([context.signal, stopSoon]) : context.signal;
+  let proposed: Proposal | Nothing | null = null;
   try {
-    const proposed = await proposer.propose(await proposeContext(context, trial), signal);
-    if (signal.aborted) throw new RunAborted();
-    return proposed;
+    proposed = await proposer.propose(await proposeContext(context, trial), signal);
   } catch (error) {
     if (!signal.aborted) throw error;
-    await rescueAndReset(context, trial);
-    endUncounted(context, trial, { outcome: 'interrupted', reason: 'the run was stopped during the proposal' });
-    throw new RunAborted();
   }
+  if (proposed !== null && !signal.aborted) return proposed;
+  await rescueAndReset(context, trial);
+  const said = proposed === null ? null : spendingOf(proposed);
+  const spending = said && chargeOf(context, said);
+  const reason = 'the run was stopped during the proposal';
+  endUncounted(context, trial, { outcome: 'interrupted', reason, spending });
+  throw new RunAborted();
+}
+
+/** For a call that was cut short. */
+export function chargeOf({ store, experiment }: RunContext, said: SpendingRow | null): SpendingRow {
+  return cutShort(said, { ...experiment.settings.limits, dearest: store.dearestProposal() });
 }
 
 /** A proposal without a candidate: what it left is saved as a patch, the workspace goes back to the incumbent. */

@@ -1,13 +1,22 @@
 import type { ThresholdCheck } from '../config/keep-conditions.js';
-import { type MeasuredRun, medianOf, missingLine, thresholdFailure } from '../evaluate/thresholds.js';
+import { judgeThreshold, type MeasuredRun, medianOf, missingLine } from '../evaluate/thresholds.js';
 import type { TrialRow } from '../store/rows.js';
+import type { CheckRecord } from './check-records.js';
 import type { RunContext } from './context.js';
+import { isBeforeEpoch } from './epochs.js';
 import type { Lab } from './lab.js';
 
 /**
  * What a candidate that the gate would keep must also satisfy: first the limits for numbers, which cost nothing, then the
  * commands.
  */
+interface Checked {
+  /** Null when every check passed. */
+  readonly refusal: Refusal | null;
+  /** Up to the first that failed. */
+  readonly records: readonly CheckRecord[];
+}
+
 interface Refusal {
   /** A sentence about what failed, with numbers. */
   readonly reason: string;
@@ -22,18 +31,24 @@ interface Candidate {
   readonly runs: readonly MeasuredRun[];
 }
 
-/** Null when every check passed. */
-export async function failedCheck(context: RunContext, lab: Lab, candidate: Candidate): Promise<Refusal | null> {
-  const limit = exceededLimit(context, candidate);
-  if (limit !== null) return { reason: limit, tail: null };
-  const failed = await lab.check(candidate.trial, candidate.commit);
-  return failed && { reason: `the check "${failed.name}" failed (${failed.reason})`, tail: failed.tail };
+export async function runChecks(context: RunContext, lab: Lab, candidate: Candidate): Promise<Checked> {
+  const records = checkLimits(context, candidate);
+  const limit = records.find(({ passed }) => !passed);
+  if (limit !== undefined) return { refusal: { reason: limit.found, tail: null }, records };
+  const failed = await lab.check(candidate.trial, candidate.commit, (name, seconds) =>
+    records.push({ name, passed: true, found: 'exit code 0', seconds }),
+  );
+  if (failed === null) return { refusal: null, records };
+  const { name, reason, tail, seconds } = failed;
+  records.push({ name, passed: false, found: reason, seconds });
+  return { refusal: { reason: `the check "${name}" failed (${reason})`, tail }, records };
 }
 
-function exceededLimit(context: RunContext, { trial, runs }: Candidate): string | null {
+/** The limits for numbers, up to the first that does not hold. */
+function checkLimits(context: RunContext, { trial, runs }: Candidate): CheckRecord[] {
   const { store, revision } = context;
   const thresholds = thresholdsOf(context);
-  if (thresholds.length === 0) return null;
+  if (thresholds.length === 0) return [];
   const baseline = store.baseline(revision.number);
   const evidence = {
     metric: revision.metric,
@@ -41,11 +56,13 @@ function exceededLimit(context: RunContext, { trial, runs }: Candidate): string 
     baseline: baseline ? runsIn(context, baseline, 'candidate') : [],
     incumbent: incumbentRuns(context, trial),
   };
+  const records: CheckRecord[] = [];
   for (const check of thresholds) {
-    const failure = thresholdFailure(check, evidence);
-    if (failure !== null) return failure;
+    const { passed, found } = judgeThreshold(check, evidence);
+    records.push({ name: check.name, passed, found, seconds: null });
+    if (!passed) break;
   }
-  return null;
+  return records;
 }
 
 function thresholdsOf({ experiment }: RunContext): readonly ThresholdCheck[] {
@@ -57,9 +74,9 @@ export function warnOfLimits(context: RunContext, baseline: TrialRow): void {
   const runs = runsIn(context, baseline, 'candidate');
   const evidence = { metric: context.revision.metric, candidate: runs, baseline: runs, incumbent: runs };
   for (const check of thresholdsOf(context)) {
-    const failure = thresholdFailure(check, evidence);
-    if (failure === null) continue;
-    const text = `nothing is kept before it meets this limit, which the unmodified code breaks itself: ${failure}`;
+    const { passed, found } = judgeThreshold(check, evidence);
+    if (passed) continue;
+    const text = `nothing is kept before it meets this limit, which the unmodified code breaks itself: ${found}`;
     context.emit({ kind: 'notice', level: 'warning', text });
   }
 }
@@ -74,12 +91,17 @@ export function missingNumber(context: RunContext, run: MeasuredRun): string | n
   return `[holdout] needs the line "${holdout.metric}: <number>"`;
 }
 
-/** The runs that the incumbent's own trial (or the revision's baseline) was judged by, and those made for this trial. */
+/**
+ * The runs that the incumbent's own trial (or the revision's baseline) was judged by, and those made for this trial; only
+ * the latter where the machine has changed since.
+ */
 export function incumbentRuns(context: RunContext, trial: TrialRow): readonly MeasuredRun[] {
   const { store, revision } = context;
   const kept = store.keptTrialOf(trial.incumbentCommit);
   const own = kept?.revision === revision.number ? kept : store.baseline(revision.number);
-  return [...(own ? runsIn(context, own, 'candidate') : []), ...runsIn(context, trial, 'incumbent')];
+  const fresh = runsIn(context, trial, 'incumbent');
+  if (own === null || (fresh.length > 0 && isBeforeEpoch(context, own))) return fresh;
+  return [...runsIn(context, own, 'candidate'), ...fresh];
 }
 
 function runsIn({ store }: RunContext, trial: TrialRow, side: 'candidate' | 'incumbent'): readonly MeasuredRun[] {

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { chmodSync, mkdirSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, mkdirSync, rmSync } from 'node:fs';
 import { createConnection, createServer, type Server } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { AppError, errorMessage } from '../core/errors.js';
 
 /**
@@ -24,16 +24,95 @@ export interface ControlReply {
 const REPLY_LIMIT_MS = 5_000;
 const LARGEST_MESSAGE_CHARS = 4096;
 
-export function socketPath(stateFolder: string): string {
-  const runtime = process.env['XDG_RUNTIME_DIR'] ?? join(tmpdir(), `autoresearch-${userInfo().uid}`);
-  const name = createHash('sha256').update(stateFolder).digest('hex').slice(0, 16);
-  return join(runtime, `autoresearch-${name}.sock`);
+/** So soon is a socket made again that was taken away. */
+const LOOK_MS = 2_000;
+
+export interface ControlOptions {
+  readonly handle: (request: ControlRequest) => ControlReply;
+  /** Told where it listens, at first and whenever that changes. */
+  readonly announce: (path: string) => void;
+  readonly lookMs?: number;
 }
 
-/** Listens until closed. The lock is held, so a socket file that is already there belongs to a dead runner. */
-export function listen(path: string, handle: (request: ControlRequest) => ControlReply): Promise<Server> {
-  const folder = join(path, '..');
+/**
+ * Listens until closed. The lock is held, so a socket file that is already there belongs to a dead runner. The folder of
+ * a session goes when its user logs out, and a run in tmux lives on: then it listens anew, elsewhere if need be.
+ */
+export class ControlSocket {
+  readonly #stateFolder: string;
+  readonly #options: ControlOptions;
+  readonly #timer: NodeJS.Timeout;
+  #path = '';
+  #server: Server | null = null;
+  #isMoving = false;
+
+  private constructor(stateFolder: string, options: ControlOptions) {
+    this.#stateFolder = stateFolder;
+    this.#options = options;
+    this.#timer = setInterval(() => void this.#look(), options.lookMs ?? LOOK_MS).unref();
+  }
+
+  static async open(stateFolder: string, options: ControlOptions): Promise<ControlSocket> {
+    const socket = new ControlSocket(stateFolder, options);
+    try {
+      await socket.#listen();
+    } catch (error) {
+      socket.close();
+      throw error;
+    }
+    return socket;
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#server?.close();
+    this.#server = null;
+  }
+
+  async #look(): Promise<void> {
+    if (this.#isMoving || this.#server === null || existsSync(this.#path)) return;
+    this.#isMoving = true;
+    this.#server.close();
+    try {
+      await this.#listen();
+    } catch (error) {
+      // Nowhere to listen at present: a run goes on without being talked to, and the next look tries again.
+      errorMessage(error);
+    } finally {
+      this.#isMoving = false;
+    }
+  }
+
+  async #listen(): Promise<void> {
+    const path = join(socketFolder(), socketName(this.#stateFolder));
+    this.#server = await listen(path, this.#options.handle);
+    this.#path = path;
+    this.#options.announce(path);
+  }
+}
+
+function socketName(stateFolder: string): string {
+  return `autoresearch-${createHash('sha256').update(stateFolder).digest('hex').slice(0, 16)}.sock`;
+}
+
+/** The folder of the user's session where there is one, else one of the user's own. @throws AppError environment */
+function socketFolder(): string {
+  const runtime = process.env['XDG_RUNTIME_DIR'] ?? '';
+  if (isAbsolute(runtime) && isOwnFolder(runtime)) return runtime;
+  const folder = join(tmpdir(), `autoresearch-${userInfo().uid}`);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
+  if (isOwnFolder(folder)) return folder;
+  throw new AppError('environment', `${folder} belongs to somebody else, so a runner cannot be talked to from there`, {
+    hint: 'name a folder of your own: export XDG_RUNTIME_DIR=<folder>, or TMPDIR=<folder>',
+  });
+}
+
+function isOwnFolder(path: string): boolean {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  return found?.isDirectory() === true && found.uid === userInfo().uid;
+}
+
+function listen(path: string, handle: ControlOptions['handle']): Promise<Server> {
   rmSync(path, { force: true });
   const server = createServer((connection) => {
     let received = '';

@@ -22,3 +22,8 @@ export function noteShift(
   const text = `the machine measures the same code ${shiftText(revision.metric, shift)} ${since}: values before are not compared with values after`;
   emit({ kind: 'notice', level: 'warning', text });
 }
+
+/** Whether the machine changed its level after this trial: its values are not compared with those of today. */
+export function isBeforeEpoch({ store, revision }: RunContext, { id }: TrialRow): boolean {
+  return id < (store.epochs(revision.number).at(-1)?.trialId ?? 0);
+}

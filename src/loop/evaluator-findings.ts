@@ -127,7 +127,7 @@ function coarseFindings(facts: RehearsalFacts): Finding[] {
   if (step === null) return [];
   const count = new Set(facts.runs.map(({ value }) => value)).size;
   const text = `coarse: only ${count} different values in ${facts.runs.length} runs, ${formatMetric(facts.metric, step)} apart`;
-  return [finding('warning', text, 'print more digits or measure more work at once; else set min_effect, see below')];
+  return [finding('warning', text, 'print more digits or measure more work at once')];
 }
 
 function durationFinding({ metric, runs }: RehearsalFacts, settings: ExperimentSettings): Finding {
@@ -233,11 +233,6 @@ export function recommendations(facts: RehearsalFacts, settings: ExperimentSetti
   if (kept && (gate.kind === 'auto' || gate.kind === 'confirm') && gate.level !== 'strict') {
     const why = 'the same code was kept as a candidate';
     advice.push({ section: 'gate', key: 'level', value: 'strict', why });
-  }
-  const step = coarseStep(facts);
-  if (step !== null && gate.minEffect === null) {
-    const why = 'the smallest step between two values of this metric';
-    advice.push({ section: 'gate', key: 'min_effect', value: formatValue(step), why });
   }
   const runs = runsUntilNoiseShows(values);
   if (noisy && runs > gate.baselineRuns) {

@@ -7,6 +7,7 @@ import { type MeasuredRun, medianOf } from '../evaluate/thresholds.js';
 import type { TrialRow } from '../store/rows.js';
 import { incumbentRuns } from './checks.js';
 import type { RunContext } from './context.js';
+import { isBeforeEpoch } from './epochs.js';
 import { EnvironmentBroken } from './evidence.js';
 import { Tampered } from './guard.js';
 import type { Lab } from './lab.js';
@@ -98,10 +99,11 @@ export async function judgeHoldout(context: RunContext, lab: Lab, candidate: Mea
   return { passed, value: found.value, statistics };
 }
 
-/** Null where it was kept without a held-out value. */
-function recordedIncumbent({ store, revision }: RunContext, { incumbentCommit }: TrialRow): number | null {
-  const kept = store.keptTrialOf(incumbentCommit);
-  return kept?.revision === revision.number ? kept.holdout : null;
+/** Null where it was kept without a held-out value, or before the machine changed. */
+function recordedIncumbent(context: RunContext, { incumbentCommit }: TrialRow): number | null {
+  const kept = context.store.keptTrialOf(incumbentCommit);
+  const isOfToday = kept?.revision === context.revision.number && !isBeforeEpoch(context, kept);
+  return isOfToday ? kept.holdout : null;
 }
 
 async function again(context: RunContext, lab: Lab, trial: TrialRow): Promise<number> {

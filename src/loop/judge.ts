@@ -4,7 +4,7 @@ import type { Measurement } from '../core/measurement.js';
 import type { GateStep } from '../gate/types.js';
 import type { TrialRow } from '../store/rows.js';
 import type { Judgement } from '../store/steps.js';
-import { failedCheck } from './checks.js';
+import { runChecks } from './checks.js';
 import { comparison, markNoisy } from './comparison.js';
 import { RunAborted, type RunContext } from './context.js';
 import { noteShift } from './epochs.js';
@@ -92,15 +92,16 @@ async function conclude(context: RunContext, lab: Lab, { step, ...candidate }: C
   let holdout = printedValue(context, candidate.runs);
   let { statistics } = step;
   if (step.verdict === 'keep') {
-    const failed = await failedCheck(context, lab, candidate);
-    if (failed) {
-      const reason = `${failed.reason} after ${step.reason}`;
-      return { ...unmeasured('check_failed', reason), statistics, holdout, feedback, crashTail: failed.tail };
+    const { refusal, records } = await runChecks(context, lab, candidate);
+    if (records.length > 0) statistics = withDetail(statistics, { checks: records });
+    if (refusal) {
+      const reason = `${refusal.reason} after ${step.reason}`;
+      return { ...unmeasured('check_failed', reason), statistics, holdout, feedback, crashTail: refusal.tail };
     }
     const heldOut = await judgeHoldout(context, lab, candidate);
     if (heldOut) {
       holdout = heldOut.value;
-      statistics = withHoldout(statistics, heldOut.statistics);
+      statistics = withDetail(statistics, { holdout: heldOut.statistics });
       if (!heldOut.passed) return { ...unmeasured('check_failed', HOLDOUT_FAILED), statistics, holdout, feedback };
     }
   }
@@ -118,9 +119,9 @@ async function conclude(context: RunContext, lab: Lab, { step, ...candidate }: C
   };
 }
 
-function withHoldout(statistics: Json, holdout: Json): Json {
+function withDetail(statistics: Json, detail: { readonly [key: string]: Json }): Json {
   const isObject = typeof statistics === 'object' && statistics !== null && !Array.isArray(statistics);
-  return isObject ? { ...statistics, holdout } : { holdout };
+  return isObject ? { ...statistics, ...detail } : detail;
 }
 
 function candidateOf(trial: TrialRow): string {

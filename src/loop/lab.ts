@@ -37,6 +37,7 @@ export interface CheckFailure {
   readonly reason: string;
   /** The end of the check's output; untrusted text. */
   readonly tail: string;
+  readonly seconds: number;
 }
 
 /** `setup_cmd`, or a check. */
@@ -136,7 +137,11 @@ export class Lab {
   }
 
   /** Runs the commands among the checks on the candidate; null when all passed. @throws Tampered */
-  async check(trial: TrialRow, commit: string): Promise<CheckFailure | null> {
+  async check(
+    trial: TrialRow,
+    commit: string,
+    onPassed: (name: string, seconds: number) => void = () => {},
+  ): Promise<CheckFailure | null> {
     const { checks, limits } = this.#context.experiment.settings;
     const commands = checks.filter((check) => check.kind === 'command');
     if (commands.length === 0) return null;
@@ -147,7 +152,9 @@ export class Lab {
       const spec = { kind: 'measurement', label: `check-${name}`, command, limitMs } as const;
       const { result, logPath } = await this.#command(trial, spec);
       const reason = failureOf(result, limitMs);
-      if (reason !== null) return { name, reason, tail: await this.tail(logPath) };
+      const seconds = result.wallSeconds;
+      if (reason !== null) return { name, reason, tail: await this.tail(logPath), seconds };
+      onPassed(name, seconds);
     }
     return null;
   }

@@ -37,8 +37,9 @@ export async function runLoop(context: RunContext, options: LoopOptions): Promis
     if (context.guard.conflict) throw context.guard.conflict;
     mirrorAtStart(context);
     let retryAt: number | null = null;
+    let configProblem = '';
     for (let round = 0; ; round += 1) {
-      await refreshDefinitions(context, round === 0);
+      if (round > 0) configProblem = await refreshDefinitions(context, configProblem);
       const incumbent = await ensureBaseline(context, lab);
       const stop = stopNow(context, options, round);
       if (stop) {
@@ -61,7 +62,7 @@ export async function runLoop(context: RunContext, options: LoopOptions): Promis
     }
   } catch (error) {
     await putBack(context);
-    return stopFor(operatorsError(error), options);
+    return stopFor(operatorsError(error), context, options);
   }
 }
 
@@ -88,7 +89,7 @@ function stopNow(context: RunContext, options: LoopOptions, round: number): Stop
   const { maxTrials, maxHours, patience, targetValue, maxConsecutiveCrashes, maxIdleProposals } = limits;
   return stopBecause({
     counters: context.session.counters,
-    activeMs: context.session.activeMs(context.now()),
+    activeMs: context.session.activeMs,
     totalTrials: totals.trials,
     sinceKeep: totals.sinceKeep,
     metric: context.revision.metric,
@@ -106,10 +107,11 @@ function stopNow(context: RunContext, options: LoopOptions, round: number): Stop
 /**
  * The operator may edit while the loop runs: limits and program.md apply at the next trial, a change that affects
  * measuring opens a new revision, and a broken edit changes nothing until it is mended. In a checkout the operator's
- * files are the proposer's too, so there a change counts only from the next start.
+ * files are the proposer's too, so there a change counts only from the next start. Returns what is wrong with them now,
+ * which is told once and not at each trial of a night; empty where nothing is.
  */
-async function refreshDefinitions(context: RunContext, isFirst: boolean): Promise<void> {
-  if (isFirst || context.workspace.kind === 'checkout') return;
+async function refreshDefinitions(context: RunContext, told: string): Promise<string> {
+  if (context.workspace.kind === 'checkout') return '';
   const { experiment, store, state } = context;
   try {
     const place = {
@@ -131,10 +133,12 @@ async function refreshDefinitions(context: RunContext, isFirst: boolean): Promis
     context.experiment = edited;
     context.revision = revision;
     context.gate = GATES[edited.settings.gate.kind];
+    return '';
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     const text = `the edited configuration is not used: ${error.message}`;
-    context.emit({ kind: 'notice', level: 'warning', text, hint: error.hint });
+    if (text !== told) context.emit({ kind: 'notice', level: 'warning', text, hint: error.hint });
+    return text;
   }
 }
 
@@ -181,9 +185,10 @@ const STOP_OF_ERROR: Readonly<Record<ErrorCode, StopReason>> = {
   conflict: 'conflict',
 };
 
-function stopFor(error: unknown, options: LoopOptions): Stop {
+function stopFor(error: unknown, { store }: RunContext, options: LoopOptions): Stop {
   if (error instanceof RunAborted) {
-    const detail = 'it was told to end now; the open trial is resumed by the next run';
+    const later = store.openTrial() === null ? '' : '; the open trial is resumed by the next run';
+    const detail = `it was told to end now${later}`;
     return { reason: options.stopCause() ?? 'terminated', detail };
   }
   if (error instanceof EnvironmentBroken) {

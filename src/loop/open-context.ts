@@ -19,6 +19,7 @@ import { openRevision } from './revision.js';
 import { Session } from './session.js';
 import type { StateFolder } from './state-folder.js';
 import type { StopSwitch } from './stop-switch.js';
+import { SweptWorkspace } from './swept-workspace.js';
 
 /** Everything that a trial needs, opened in the order in which it can fail harmlessly. */
 export interface ContextRequest {
@@ -80,8 +81,9 @@ function lastingPaths({ settings }: Experiment): readonly string[] {
 /** A study (verification on demand, audit, rehearsal) is no run: the session of the last one is neither ended nor prolonged. */
 function openSession(mode: RunMode, store: Store, now: number): Session {
   const last = store.newestSession();
-  if (mode === 'study') return new Session(last ?? store.beginSession(now), { now, counts: false });
-  return new Session(last && last.stopReason === null ? last : store.beginSession(now), { now, counts: true });
+  const passedMs = () => performance.now();
+  if (mode === 'study') return new Session(last ?? store.beginSession(now), { counts: false, passedMs });
+  return new Session(last && last.stopReason === null ? last : store.beginSession(now), { counts: true, passedMs });
 }
 
 /** An experiment of the user scope belongs to the first repository it runs in. */
@@ -107,7 +109,7 @@ async function openWorkspace(request: ContextRequest, refs: ExperimentRefs): Pro
   const byHand =
     (proposer === 'manual' || proposer === 'watch') && request.mode !== 'baseline' && request.retry === null;
   if ((kind ?? (byHand ? 'checkout' : 'worktree')) === 'worktree') {
-    return new WorktreeWorkspace(repository, experiment.name, { link, keep });
+    return new SweptWorkspace(new WorktreeWorkspace(repository, experiment.name, { link, keep }), [...link, ...keep]);
   }
   const workspace = new CheckoutWorkspace(repository, refs, { branch });
   await workspace.checkReady(scopeOf(experiment), await refs.incumbent());

@@ -21,7 +21,7 @@ export async function proposeContext(context: RunContext, trial: TrialRow): Prom
   const { store, workspace, repository, experiment, revision, state } = context;
   const totals = store.totals();
   const tracked = await repository.trackedPaths(trial.incumbentCommit, experiment.settings.target.map(globPathspec));
-  const recordFolder = state.trial(trial.id);
+  const recordFolder = state.proposal(trial.id);
   await mkdir(recordFolder, { recursive: true });
   return {
     workspace: workspace.path,

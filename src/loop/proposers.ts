@@ -10,6 +10,7 @@ import { SearchProposer } from '../propose/search/index.js';
 import type { Proposer } from '../propose/types.js';
 import type { Store } from '../store/store.js';
 import { scopeOf } from './context.js';
+import type { StopSwitch } from './stop-switch.js';
 
 /** `baseline`: only the baseline; `single`: one trial; `loop`: until a stop rule speaks; `study`: nothing is proposed. */
 export type RunMode = 'baseline' | 'single' | 'loop' | 'study';
@@ -23,6 +24,7 @@ export interface ProposerRequest {
   readonly mode: RunMode;
   readonly description: string | null;
   readonly retry: number | null;
+  readonly stop: Pick<StopSwitch, 'isPaused'>;
 }
 
 export type ProposerKind = Experiment['settings']['proposer']['kind'];
@@ -42,6 +44,7 @@ export async function createProposer(request: ProposerRequest): Promise<Proposer
     workspace,
     description,
     scope: () => scopeOf(experiment),
+    isPaused: () => request.stop.isPaused,
     subjectOf: async (commit: string) => (await repository.git.text(['log', '-1', '--format=%s', commit])).trim(),
   };
   switch (kind) {
@@ -72,7 +75,12 @@ const NOBODY: Proposer = {
 
 async function createRetry({ store, repository }: ProposerRequest, number: number): Promise<Proposer> {
   const trial = store.trialByNumber(number);
-  if (!trial?.candidateCommit || trial.kind === 'baseline') {
+  if (trial?.kind === 'baseline') {
+    throw new AppError('usage', 'trial 0 is the baseline, the unmodified code: it has no change to try again', {
+      hint: 'name a trial that changed something: autoresearch results',
+    });
+  }
+  if (!trial?.candidateCommit) {
     throw new AppError('usage', `there is no trial ${number} to try again`, { hint: 'see `autoresearch results`' });
   }
   return new RetryProposer({

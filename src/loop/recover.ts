@@ -2,7 +2,7 @@ import { AppError } from '../core/errors.js';
 import { endLeftovers } from '../process/leftovers.js';
 import type { TrialRow } from '../store/rows.js';
 import { finishBaseline } from './baseline.js';
-import { rescueAndReset } from './candidate.js';
+import { chargeOf, rescueAndReset } from './candidate.js';
 import type { RunContext } from './context.js';
 import type { Lab } from './lab.js';
 import { endUncounted } from './settle.js';
@@ -27,7 +27,11 @@ export async function recover(context: RunContext, lab: Lab): Promise<void> {
   } else if (open.phase === 'proposing') {
     const patch = await rescueAndReset(context, open);
     const notes = patch === null ? [] : [`the unfinished changes are saved in ${patch}`];
-    endUncounted(context, open, { outcome: 'interrupted', reason: 'the runner ended during the proposal', notes });
+    const reason = 'the runner ended during the proposal';
+    // Whoever was called is paid, though the bill died with the runner.
+    const wasCalled = open.proposer === 'agent' && open.trace.identity !== null;
+    const spending = wasCalled ? chargeOf(context, null) : null;
+    endUncounted(context, open, { outcome: 'interrupted', reason, notes, spending });
   } else {
     if (open.phase === 'measuring') context.store.dropMeasurements(open.id);
     await finishTrial(context, lab, open);

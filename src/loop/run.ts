@@ -2,8 +2,10 @@ import type { Experiment } from '../config/experiment.js';
 import { errorMessage } from '../core/errors.js';
 import type { EventSink } from '../core/events.js';
 import type { Repository } from '../git/repository.js';
+import { answersFolder, pruneAnswers } from '../model/kept-answers.js';
 import type { RunContext } from './context.js';
 import { runLoop } from './loop.js';
+import { modelAdapters } from './model-roles.js';
 import { rebase } from './rebase.js';
 import { withRunner } from './runner.js';
 import type { Stop } from './stop-rules.js';
@@ -40,11 +42,18 @@ export async function runExperiment(request: RunRequest): Promise<RunResult> {
   let stop: Stop | null = null;
   return withRunner({ ...request, onEnd: (log) => log({ kind: 'stopped', ...stop }) }, async (context) => {
     stop = await runToStop(context, request);
-    const activeMs = context.session.activeMs(context.now());
+    const activeMs = context.session.activeMs;
     const { id } = context.session.counters;
     context.store.endSession(id, { ...stop, activeMs, now: context.now() });
+    await tidyAnswers(context);
     return { stop, sessionId: id, activeSeconds: activeMs / 1000 };
   });
+}
+
+/** Only where judges were asked, and never inside a measurement: there an answer that was kept may be needed again. */
+async function tidyAnswers({ experiment, now }: RunContext): Promise<void> {
+  if (modelAdapters(experiment.settings).length === 0 || process.env['AUTORESEARCH_EXPERIMENT'] !== undefined) return;
+  await pruneAnswers(answersFolder(process.env), { now: now() });
 }
 
 async function runToStop(context: RunContext, request: RunRequest): Promise<Stop> {
@@ -59,7 +68,7 @@ async function runToStop(context: RunContext, request: RunRequest): Promise<Stop
     });
   } catch (error) {
     const now = context.now();
-    const activeMs = context.session.activeMs(now);
+    const { activeMs } = context.session;
     const detail = errorMessage(error);
     context.store.endSession(context.session.counters.id, { reason: 'failed', detail, activeMs, now });
     throw error;

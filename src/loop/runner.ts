@@ -1,10 +1,10 @@
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
-import type { Server } from 'node:net';
+import { existsSync, rmSync } from 'node:fs';
 import type { EventSink, RunEvent } from '../core/events.js';
 import { RunnerLock } from '../store/lock.js';
 import { Store } from '../store/store.js';
 import type { RunContext } from './context.js';
-import { type ControlCommand, type ControlReply, listen, socketPath } from './control.js';
+import { ControlSocket } from './control.js';
+import { obey } from './obey.js';
 import { type ContextRequest, openContext } from './open-context.js';
 import { outliveOrphans } from './orphans.js';
 import { removeSandboxes } from './sandbox.js';
@@ -37,7 +37,7 @@ async function workLocked<T>(request: RunnerRequest, work: (context: RunContext)
   const state = new StateFolder(repository.commonDir, request.experiment.name);
   const lock = RunnerLock.acquire(state.path, Date.now());
   let store: Store | null = null;
-  let server: Server | null = null;
+  let control: ControlSocket | null = null;
   let heartbeat: NodeJS.Timeout | null = null;
   try {
     store = Store.create(state.store);
@@ -49,9 +49,13 @@ async function workLocked<T>(request: RunnerRequest, work: (context: RunContext)
     };
     heartbeat = startHeartbeat(state.heartbeat);
     installOwnProgram(state.programs);
-    const path = socketPath(state.path);
-    server = await listen(path, ({ command }) => obey(request, command, state.pauseMark));
-    lock.announceSocket(path);
+    const { experiment, stop } = request;
+    const answering = { experiment, stop, emit, pauseMark: state.pauseMark };
+    control = await ControlSocket.open(state.path, {
+      handle: ({ command }) =>
+        store === null ? { ok: false, text: 'the runner is ending' } : obey({ ...answering, store }, command),
+      announce: (path) => lock.announceSocket(path),
+    });
     await outliveOrphans(state.path);
     const context = await openContext({ ...request, emit }, { store, state });
     await request.onReady?.();
@@ -60,32 +64,11 @@ async function workLocked<T>(request: RunnerRequest, work: (context: RunContext)
     return result;
   } finally {
     if (heartbeat) clearInterval(heartbeat);
-    server?.close();
+    control?.close();
     store?.close();
+    store = null;
     await removeSandboxes(state);
     lock.release();
-  }
-}
-
-function obey({ stop, experiment }: RunnerRequest, command: ControlCommand, pauseMark: string): ControlReply {
-  const { timeoutMinutes } = experiment.settings.agent;
-  const wait = `a proposal may take ${timeoutMinutes} min, a measurement ${experiment.settings.hardLimitMinutes} min`;
-  switch (command) {
-    case 'stop_now':
-      stop.now('stopped');
-      return { ok: true, text: 'ending now: the open trial is resumed by the next run' };
-    case 'stop':
-      stop.afterTrial('stopped');
-      if (stop.isPaused) return { ok: true, text: 'stopping: it was paused, nothing is under way' };
-      return { ok: true, text: `stopping after the trial that is under way (${wait}; \`stop --now\` does not wait)` };
-    case 'pause':
-      stop.pause();
-      writeFileSync(pauseMark, '');
-      return { ok: true, text: `pausing after the trial that is under way (${wait}); \`resume\` goes on` };
-    case 'resume':
-      stop.resume();
-      rmSync(pauseMark, { force: true });
-      return { ok: true, text: 'going on' };
   }
 }
 

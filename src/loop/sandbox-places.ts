@@ -19,7 +19,20 @@ export const SECRETS: readonly string[] = [
   ...['.npmrc', '.yarnrc.yml', '.pypirc', '.cargo/credentials', '.cargo/credentials.toml', '.gem/credentials'],
   ...['.m2/settings.xml', '.gradle/gradle.properties', '.terraform.d', '.vault-token', '.pgpass', '.my.cnf'],
   ...['.cache/huggingface/token', '.huggingface', '.kaggle', '.config/wandb', '.config/openai', '.config/anthropic'],
-  ...['.mozilla', '.thunderbird', '.config/google-chrome', '.config/chromium', '.config/BraveSoftware'],
+  ...['.config/rclone', '.s3cfg', '.boto', '.databrickscfg', '.snowflake', '.config/sops', '.config/age', '.age'],
+  ...['.config/stripe', '.config/netlify', '.local/share/com.vercel.cli', '.fly', '.config/ngrok', '.ngrok2'],
+  ...['.config/pip/pip.conf', '.pip/pip.conf', '.composer/auth.json', '.nuget/NuGet', '.config/github-copilot'],
+  ...['.Xauthority', '.ICEauthority', '.local/share/kwalletd', '.bitcoin', '.ethereum', '.electrum'],
+  ...[
+    '.var/app',
+    'snap/firefox',
+    'snap/chromium',
+    '.mozilla',
+    '.thunderbird',
+    '.config/google-chrome',
+    '.config/chromium',
+    '.config/BraveSoftware',
+  ],
   ...['.bash_history', '.zsh_history', '.local/share/fish', '.python_history', '.node_repl_history', '.psql_history'],
 ];
 
@@ -46,8 +59,8 @@ export const AGENT_PLACES: Readonly<Record<string, AgentPlaces>> = {
   aider: { home: ['.aider', '.aider.conf.yml', '.aider.model.settings.yml'], variables: [] },
 };
 
-/** Sockets of services lie here (D-Bus, Docker, systemd): seen empty but for what names and programs are found by. */
-export const SERVICES = '/run';
+/** Sockets of services lie here (D-Bus, Docker, systemd, LXD): seen empty but for what names and programs are found by. */
+export const SERVICES: readonly string[] = ['/run', '/var/lib/lxd', '/var/snap/lxd', '/var/lib/incus'];
 export const SHOWN_SERVICES: readonly string[] = [
   ...['/run/systemd/resolve', '/run/resolvconf', '/run/NetworkManager/resolv.conf'],
   ...['/run/current-system', '/run/booted-system', '/run/opengl-driver'],

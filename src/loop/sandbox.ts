@@ -7,6 +7,8 @@ import type { Experiment } from '../config/experiment.js';
 import type { ExperimentSettings } from '../config/settings.js';
 import { AppError } from '../core/errors.js';
 import { linkedGitDir } from '../git/own-worktree.js';
+import type { Repository } from '../git/repository.js';
+import { copyIndex } from '../git/staging.js';
 import { makeWritable } from '../git/worktree-home.js';
 import { type Mount, type SandboxPlan, sandboxProblem } from '../process/sandbox.js';
 import type { RunContext } from './context.js';
@@ -22,6 +24,9 @@ type Place = Pick<RunContext, 'experiment' | 'repository' | 'workspace' | 'state
 
 /** What git itself writes in a worktree's own folder when an agent adds files; all the rest there stays as it is. */
 const WRITTEN_BY_GIT = new Set(['index', 'index.lock', 'COMMIT_EDITMSG', 'ORIG_HEAD', 'FETCH_HEAD']);
+const SUBMODULE_MODE = '160000';
+/** Of all experiments of a project. */
+const FOLDER = '.autoresearch';
 const PACKAGE = resolve(fileURLToPath(new URL('../..', import.meta.url)));
 
 /** For people: `sandbox bwrap, network off`; null where there is none. */
@@ -69,9 +74,9 @@ export async function measuringSandbox(place: Place, outputFolder: string | null
   if (sandbox.kind === 'none') return undefined;
   const own = await freshFolders(place.state);
   const definitions = place.state.definitions(place.revision.number);
+  const fixed = await fixedInCheckout(place);
   const mounts = [
-    ...surroundings(place, { own, agents: modelAdapters(place.experiment.settings) }),
-    ...operatorsDefinitions(place),
+    ...surroundings(place, { own, fixed, agents: modelAdapters(place.experiment.settings) }),
     ...state(place, [definitions, place.state.programs].filter((path) => existsSync(path)).map(readOnly)),
     ...(outputFolder === null ? [] : [writable(outputFolder)]),
   ];
@@ -83,10 +88,10 @@ export async function agentSandbox(place: Place, recordFolder: string): Promise<
   const { sandbox, agent } = place.experiment.settings;
   if (sandbox.kind === 'none') return undefined;
   const own = await freshFolders(place.state);
-  const git = place.workspace.kind === 'worktree' ? await worktreeGit(place, own.objects) : NO_GIT;
+  const git = place.workspace.kind === 'worktree' ? await worktreeGit(place, own) : NO_GIT;
+  const fixed = await fixedInCheckout(place);
   const mounts = [
-    ...surroundings(place, { own, agents: agent.preset === null ? [] : [agent.preset] }),
-    ...operatorsDefinitions(place),
+    ...surroundings(place, { own, fixed, agents: agent.preset === null ? [] : [agent.preset] }),
     ...state(place, [writable(recordFolder)]),
     ...git.mounts,
   ];
@@ -97,6 +102,8 @@ interface OwnFolders {
   readonly temporary: string;
   /** What an agent's `git add` stores; thrown away, because the runner stages the files itself. */
   readonly objects: string;
+  /** Seen in place of the worktree's git folder: what an agent leaves there is never met by a git outside. */
+  readonly gitDir: string;
   /** An empty file. */
   readonly nothing: string;
 }
@@ -105,9 +112,14 @@ async function freshFolders(stateFolder: StateFolder): Promise<OwnFolders> {
   await removeSandboxes(stateFolder);
   await mkdir(stateFolder.sandboxes, { recursive: true });
   const folder = await mkdtemp(join(stateFolder.sandboxes, 'run-'));
-  const own = { temporary: join(folder, 'tmp'), objects: join(folder, 'objects'), nothing: join(folder, 'nothing') };
-  await mkdir(own.temporary);
-  await mkdir(own.objects);
+  const inside = (name: string) => join(folder, name);
+  const own = {
+    temporary: inside('tmp'),
+    objects: inside('objects'),
+    gitDir: inside('git'),
+    nothing: inside('nothing'),
+  };
+  for (const path of [own.temporary, own.objects, own.gitDir]) await mkdir(path);
   await writeFile(own.nothing, '', { mode: 0o444 });
   return own;
 }
@@ -121,8 +133,16 @@ export async function removeSandboxes({ sandboxes }: StateFolder): Promise<void>
   }
 }
 
+interface Surroundings {
+  readonly own: OwnFolders;
+  /** Adapters whose login and settings are theirs to use. */
+  readonly agents: readonly string[];
+  /** Paths in the workspace that stay as they are. */
+  readonly fixed: readonly string[];
+}
+
 /** All but git and state: what is hidden, what may be written, the workspace. */
-function surroundings(place: Place, { own, agents }: { own: OwnFolders; agents: readonly string[] }): readonly Mount[] {
+function surroundings(place: Place, { own, agents, fixed }: Surroundings): readonly Mount[] {
   const { experiment, workspace, repository } = place;
   const { root } = repository;
   const { write, device } = experiment.settings.sandbox;
@@ -148,8 +168,12 @@ function surroundings(place: Place, { own, agents }: { own: OwnFolders; agents: 
     ...hiddenAgain.map((path) => hiding(path, own)),
     ...late.map(writable),
     writable(workspace.path),
-    ...(workspace.path === root ? [] : [readOnly(join(workspace.path, '.git'))]),
-    ...existingPlace(experiment.folder).map(readOnly),
+    ...foldersAbove(workspace.path, fixed).map(writable),
+    ...fixed.map(readOnly),
+    // A file that leads to the git folder, or that folder.
+    ...existingPlace(join(workspace.path, '.git')).map(readOnly),
+    // As a whole, for a folder above what is read-only could be moved away with it.
+    ...[join(root, FOLDER), experiment.folder].flatMap(existingPlace).map(readOnly),
     ...hiddenInRoot.map((path) => hiding(path, own)),
   ];
 }
@@ -158,7 +182,7 @@ function surroundings(place: Place, { own, agents }: { own: OwnFolders; agents: 
 function hiddenPlaces({ sandbox }: ExperimentSettings, named: readonly string[]): readonly string[] {
   const agents = Object.keys(AGENT_PLACES).flatMap(agentPlaces);
   const sockets = [process.env['XDG_RUNTIME_DIR'], process.env['SSH_AUTH_SOCK']].filter((path) => path !== undefined);
-  const asked = [...SECRETS.map((path) => `~/${path}`), ...sandbox.hide, ...sockets, SERVICES, ...TEMPORARY];
+  const asked = [...SECRETS.map((path) => `~/${path}`), ...sandbox.hide, ...sockets, ...SERVICES, ...TEMPORARY];
   return [...new Set([...asked.flatMap(existingPlace), ...agents])].filter((path) => !named.includes(path));
 }
 
@@ -177,11 +201,34 @@ function agentPlaces(preset: string): readonly string[] {
   return [...home.map((path) => `~/${path}`), ...named].flatMap(existingPlace);
 }
 
-/** In a checkout the operator's own definitions lie in the workspace. */
-function operatorsDefinitions({ repository, workspace, revision }: Place): readonly Mount[] {
-  if (workspace.path !== repository.root) return [];
-  const own = revision.files.map(({ source }) => source).filter((source) => isInside(repository.root, source));
-  return own.flatMap(existingPlace).map(readOnly);
+/**
+ * What lies in the workspace where that is the operator's checkout: his own definitions, and what leads git into
+ * submodules, by whose settings a git outside would run programs.
+ */
+async function fixedInCheckout({ repository, workspace, revision }: Place): Promise<readonly string[]> {
+  const { root } = repository;
+  if (workspace.path !== root) return [];
+  const own = revision.files
+    .map(({ source }) => source)
+    .filter((source) => isInside(root, source) && !isInside(join(root, FOLDER), source));
+  const links = existsSync(join(root, '.gitmodules')) ? await submodulesOf(repository) : [];
+  return [...new Set([...own, ...links].flatMap(existingPlace))];
+}
+
+/** What an agent could put there decides how git works in it: also where a submodule was never fetched. */
+async function submodulesOf(repository: Repository): Promise<readonly string[]> {
+  const tracked = await repository.trackedPaths((await repository.head()).commit, []);
+  const folders = tracked.filter(({ mode }) => mode === SUBMODULE_MODE).map(({ path }) => join(repository.root, path));
+  return folders.map((folder) => (existsSync(join(folder, '.git')) ? join(folder, '.git') : folder));
+}
+
+/** Made places of their own, outermost first: a folder that holds no more than one could be moved away with it. */
+function foldersAbove(top: string, paths: readonly string[]): readonly string[] {
+  const above = new Set<string>();
+  for (const path of paths.filter((each) => isInside(top, each))) {
+    for (let folder = dirname(path); folder !== top; folder = dirname(folder)) above.add(folder);
+  }
+  return [...above].sort((a, b) => a.length - b.length);
 }
 
 /** The git folder without what other experiments, and this one, have on record; `shown` is seen all the same. */
@@ -197,13 +244,20 @@ interface AgentGit {
 
 const NO_GIT: AgentGit = { mounts: [], env: {} };
 
-/** `git add` works, into objects of its own; refs, HEAD, settings and hooks cannot be written. */
-async function worktreeGit({ workspace, repository }: Place, objects: string): Promise<AgentGit> {
+/** `git add` works, into an index and objects of its own; refs, HEAD, settings and hooks cannot be written. */
+async function worktreeGit({ workspace, repository }: Place, own: OwnFolders): Promise<AgentGit> {
   const gitDir = await linkedGitDir(workspace.path);
   if (gitDir === null) return NO_GIT;
-  const fixed = (await readdir(gitDir)).filter((name) => !WRITTEN_BY_GIT.has(name));
+  const { objects } = own;
+  const names = await readdir(gitDir);
+  if (names.includes('index')) await copyIndex(join(gitDir, 'index'), join(own.gitDir, 'index'));
+  const fixed = names.filter((name) => !WRITTEN_BY_GIT.has(name));
   return {
-    mounts: [writable(gitDir), ...fixed.map((name) => readOnly(join(gitDir, name))), writable(objects)],
+    mounts: [
+      { kind: 'writable', path: gitDir, source: own.gitDir },
+      ...fixed.map((name) => readOnly(join(gitDir, name))),
+      writable(objects),
+    ],
     env: {
       GIT_OBJECT_DIRECTORY: objects,
       GIT_ALTERNATE_OBJECT_DIRECTORIES: JSON.stringify(join(repository.commonDir, 'objects')),

@@ -12,9 +12,12 @@ const CALENDAR: Readonly<Record<Extract<Interval, string>, string>> = {
   monthly: '0 0 1 * *',
 };
 
-/** Milliseconds since 1970; `lastStart` is when the newest trial began, null before the first: then at once. */
-export function nextStart(interval: Interval, lastStart: number | null): number {
-  if (lastStart === null) return 0;
+/**
+ * Milliseconds since 1970; `lastStart` is when the newest trial began, null before the first: then at once. So it is
+ * when that lies in the future: the clock was set back, and nobody wants to wait until it has caught up.
+ */
+export function nextStart(interval: Interval, lastStart: number | null, now: number): number {
+  if (lastStart === null || lastStart > now) return 0;
   if (typeof interval !== 'string') return lastStart + interval.everyMs;
   return nextOf(CALENDAR[interval], lastStart);
 }

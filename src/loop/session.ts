@@ -24,31 +24,41 @@ export function countOutcome(counters: SessionCounters, outcome: Outcome, kind: 
   return { ...counters, crashStreak, idleStreak: counters.idleStreak + (idle ? 1 : 0) };
 }
 
-/** Time is counted while a runner lives; what an earlier runner of the same session spent is added. */
+/**
+ * Time is counted while a runner lives; what an earlier runner of the same session spent is added. It is time that
+ * passed, not the wall clock: a clock that is set, or a machine that slept, spends nobody's hours.
+ */
 export class Session {
   counters: SessionCounters;
   readonly #earlierMs: number;
+  readonly #passedMs: () => number;
   readonly #startedAt: number;
   readonly #counts: boolean;
   #waitedMs = 0;
 
-  constructor(row: SessionRow, { now, counts }: { now: number; counts: boolean }) {
+  constructor(row: SessionRow, { counts, passedMs }: { counts: boolean; passedMs: () => number }) {
     this.counters = { id: row.id, crashStreak: row.crashStreak, idleStreak: row.idleStreak, trials: row.trials };
     this.#earlierMs = row.activeSeconds * 1000;
-    this.#startedAt = now;
+    this.#passedMs = passedMs;
+    this.#startedAt = passedMs();
     this.#counts = counts;
   }
 
-  activeMs(now: number): number {
-    return this.#earlierMs + (this.#counts ? Math.max(0, now - this.#startedAt - this.#waitedMs) : 0);
+  get activeMs(): number {
+    return this.#earlierMs + (this.#counts ? Math.max(0, this.#passedMs() - this.#startedAt - this.#waitedMs) : 0);
   }
 
-  /** Time spent waiting between trials is nobody's budget. */
-  discount(ms: number): void {
-    this.#waitedMs += Math.max(0, ms);
+  /** What is awaited between two trials is nobody's budget. */
+  async discount<T>(wait: () => Promise<T>): Promise<T> {
+    const startedAt = this.#passedMs();
+    try {
+      return await wait();
+    } finally {
+      this.#waitedMs += this.#passedMs() - startedAt;
+    }
   }
 
-  settlement(now: number): Settlement['session'] {
-    return { ...this.counters, activeMs: this.activeMs(now) };
+  settlement(): Settlement['session'] {
+    return { ...this.counters, activeMs: this.activeMs };
   }
 }

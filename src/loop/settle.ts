@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import { errnoOf, errorMessage } from '../core/errors.js';
+import { AppError, errnoOf, errorMessage } from '../core/errors.js';
 import type { Outcome } from '../core/outcome.js';
 import type { SettledTrial } from '../propose/types.js';
 import { resultsLine } from '../store/results-tsv.js';
@@ -31,7 +31,7 @@ export async function settle(context: RunContext, trial: TrialRow): Promise<Tria
   proposer.observe?.(toSettledTrial(trial));
   const settled = store.settle(trial.id, {
     notes,
-    session: session.settlement(now()),
+    session: session.settlement(),
     proposerState: proposerState(proposer),
     now: now(),
   });
@@ -59,7 +59,7 @@ export function endUncounted(context: RunContext, trial: TrialRow, ending: Endin
     description: '',
     notes: ending.notes ?? [],
     spending: ending.spending ?? null,
-    session: session.settlement(now()),
+    session: session.settlement(),
     proposerState: undefined,
     now: now(),
   });
@@ -105,16 +105,29 @@ export function rebuildMirror({ mirror, store, now, emit }: RunContext): void {
   }
 }
 
-/** Refs are let go of in batches: each costs two git commands. */
-const FORGET_EVERY = 200;
+/** Refs are let go of, and packed, in batches of so many trials: each costs a few git commands. */
+const REFS_EVERY = 200;
 
 /** Logs and commits of old trials go; what was kept stays, and so does every row. */
-async function prune({ store, state, refs, experiment }: RunContext, newest: TrialRow): Promise<void> {
-  const { logTrials, refTrials } = experiment.settings.retention;
-  const old = newest.id - logTrials;
+async function prune(context: RunContext, newest: TrialRow): Promise<void> {
+  const { store, state, experiment, emit } = context;
+  const old = newest.id - experiment.settings.retention.logTrials;
   if (old >= 1 && store.trialById(old)?.verdict !== 'keep') {
     await rm(state.trial(old), { recursive: true, force: true });
   }
-  const upTo = (newest.number ?? 0) - refTrials;
-  if (upTo > 0 && (newest.number ?? 0) % FORGET_EVERY === 0) await refs.forgetTrials(upTo, store.keptNumbers());
+  if (!newest.number || newest.number % REFS_EVERY !== 0) return;
+  try {
+    await tidyRefs(context, newest.number);
+  } catch (error) {
+    // The next batch does what this one left.
+    if (!(error instanceof AppError) && errnoOf(error) === undefined) throw error;
+    const text = `the refs of older trials were not tidied: ${errorMessage(error)}`;
+    emit({ kind: 'notice', level: 'warning', text });
+  }
+}
+
+async function tidyRefs({ store, refs, experiment }: RunContext, newest: number): Promise<void> {
+  const upTo = newest - experiment.settings.retention.refTrials;
+  if (upTo > 0) await refs.forgetTrials(upTo, store.keptNumbers());
+  await refs.packTrials();
 }

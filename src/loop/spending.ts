@@ -1,7 +1,7 @@
 import { oneLine } from '../core/text.js';
 import { formatUsd } from '../core/units.js';
 import type { Spending } from '../propose/types.js';
-import type { SpendingRow, SpentRow } from '../store/rows.js';
+import type { DearestRow, SpendingRow, SpentRow } from '../store/rows.js';
 import type { Stop } from './stop-rules.js';
 
 /** What proposals took, and the budgets that bind them. An unknown price is unknown, never 0. Pure. */
@@ -26,6 +26,22 @@ export function spendingOf({ usage, cost, denials = [] }: Spending): SpendingRow
     denials: denials.slice(0, MOST_DENIALS).map((denial) => oneLine(denial, 200)),
   };
 }
+
+/**
+ * What a call is charged with that was cut short: what it said it took, else as much as the dearest so far (or as one
+ * may), for it may have taken as much.
+ */
+export function cutShort(
+  said: SpendingRow | null,
+  { dearest, maxCostPerTrialUsd }: { dearest: DearestRow } & Pick<MoneyLimits, 'maxCostPerTrialUsd'>,
+): SpendingRow {
+  const { costUsd, costSource, tokens, denials } = said ?? UNSAID;
+  const usd = costUsd ?? dearest.usd ?? maxCostPerTrialUsd;
+  const source = costUsd !== null ? costSource : usd === null ? 'unknown' : 'estimated';
+  return { costUsd: usd, costSource: source, tokens: tokens ?? dearest.tokens, denials };
+}
+
+const UNSAID: SpendingRow = { costUsd: null, costSource: 'unknown', tokens: null, denials: [] };
 
 /** Why a proposal may not be kept: it took more than it, or the whole experiment, was allowed to. Null when it may. */
 export function overBudget(limits: MoneyLimits, spending: SpendingRow | null, before: SpentRow): string | null {
@@ -59,9 +75,18 @@ export function stopForMoney({ maxCostUsd, maxTokens, maxCostPerTrialUsd }: Mone
     return { reason: 'max_tokens', detail: `${spent.tokens} tokens are spent (max_tokens = ${maxTokens})` };
   }
   const limit = maxCostUsd !== null ? 'max_cost_usd' : maxCostPerTrialUsd !== null ? 'max_cost_per_trial_usd' : null;
-  if (limit !== null && spent.unknownCosts > 0) return unknownNumbers(limit, 'cost', 'give the prices under [prices]');
+  if (limit !== null && spent.unknownCosts > 0) {
+    return unknownNumbers(
+      limit,
+      'cost of a proposal',
+      'add price = <in>/<out> under [agent] (for an agent that tells its tokens)',
+    );
+  }
+  if (maxCostUsd !== null && spent.unknownJudgeCosts > 0) {
+    return unknownNumbers('max_cost_usd', "cost of an evaluation's judges", 'add price = <in>/<out> under [judge]');
+  }
   if (maxTokens !== null && spent.unknownTokens > 0) {
-    return unknownNumbers('max_tokens', 'number of tokens', 'use an agent that reports them');
+    return unknownNumbers('max_tokens', 'number of tokens of a proposal', 'use an agent that reports them');
   }
   return null;
 }
@@ -69,7 +94,7 @@ export function stopForMoney({ maxCostUsd, maxTokens, maxCostPerTrialUsd }: Mone
 function unknownNumbers(limit: string, what: string, cure: string): Stop {
   return {
     reason: 'cost_unknown',
-    detail: `${limit} cannot be kept: the ${what} of a proposal is unknown`,
+    detail: `${limit} cannot be kept: the ${what} is unknown`,
     hint: `${cure}, or delete ${limit} under [limits], then run again`,
   };
 }

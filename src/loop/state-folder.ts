@@ -59,6 +59,11 @@ export class StateFolder {
     return join(this.path, 'trials', String(trialId));
   }
 
+  /** The part of it that the proposer may write to: nothing of the runner's own is read from or written to it by name. */
+  proposal(trialId: number): string {
+    return join(this.trial(trialId), 'proposal');
+  }
+
   measurementLog(trialId: number, measurementId: number): string {
     return join(this.trial(trialId), `measurement-${measurementId}.log`);
   }

@@ -1,6 +1,6 @@
 import { EXIT_CODES, type ExitName } from '../core/errors.js';
 import { type Direction, isBetter } from '../core/metric.js';
-import { formatMetric } from '../core/units.js';
+import { digitsApart, formatMetric } from '../core/units.js';
 import type { SpentRow } from '../store/rows.js';
 import type { SessionCounters } from './session.js';
 import { type MoneyLimits, stopForMoney } from './spending.js';
@@ -75,7 +75,8 @@ export function stopBecause({ counters, limits, ...state }: StopInput): Stop | n
   const { targetValue } = limits;
   const best = state.incumbentMetric;
   if (targetValue !== null && best !== null && !isBetter(state.direction, targetValue, best)) {
-    const show = (value: number) => formatMetric(state.metric, value);
+    const digits = digitsApart([targetValue, best]);
+    const show = (value: number) => formatMetric(state.metric, value, digits);
     return { reason: 'target_reached', detail: `the target ${show(targetValue)} is reached: ${show(best)}` };
   }
   if (counters.crashStreak >= limits.maxConsecutiveCrashes) {

@@ -42,7 +42,7 @@ export async function study(
       ...{ outcome: 'measured', verdict: null, reason, statistics, metric: null, incumbentMetric: null },
       ...{ feedback: null, crashTail: null },
     });
-    const settlement = { notes: [], session: session.settlement(now()), proposerState: undefined, now: now() };
+    const settlement = { notes: [], session: session.settlement(), proposerState: undefined, now: now() };
     const settled = store.settle(trial.id, settlement);
     context.emit({ kind: 'settled', trialId: trial.id });
     return settled;

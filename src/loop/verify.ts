@@ -1,5 +1,5 @@
 import { median } from '../core/statistics.js';
-import { formatSeconds } from '../core/units.js';
+import { formatMetric, formatPercent, formatSeconds } from '../core/units.js';
 import { verificationStatistics, verifiedChange } from '../gate/verification.js';
 import type { TrialRow } from '../store/rows.js';
 import { noiseKey, RunAborted, type RunContext, readNoise } from './context.js';
@@ -78,7 +78,8 @@ async function verify(context: RunContext, lab: Lab): Promise<void> {
     const limits = { fewest, ended: () => stopSoon.aborted };
     const values = await measurePairs(lab, trial, { from, to: head, pairs, seed: trial.id, runSeed, ...limits });
     const change = verifiedChange(values.from, values.to);
-    const show = (value: number) => (change.unit === 'percent' ? `${value.toFixed(1)} %` : String(value));
+    const show = (value: number) =>
+      change.unit === 'percent' ? formatPercent(value) : formatMetric(revision.metric, value);
     const interval = `95 % interval ${show(change.low)} to ${show(change.high)}`;
     const reason = `${revision.metric} ${show(change.estimate)} from the baseline to the best code, ${interval}, ${values.from.length} fresh pairs`;
     const word = change.low <= 0 && change.high >= 0 ? 'no gain shown' : 'verified';
@@ -88,11 +89,11 @@ async function verify(context: RunContext, lab: Lab): Promise<void> {
 }
 
 /** As many pairs as the run's length allows. */
-function affordable({ store, session, now }: RunContext, baseline: TrialRow, wanted: number) {
+function affordable({ store, session }: RunContext, baseline: TrialRow, wanted: number) {
   const seconds = store
     .measurementsOf(baseline.id)
     .flatMap(({ side, wallSeconds }) => (side === 'candidate' && wallSeconds !== null ? [wallSeconds] : []));
   const pairSeconds = 2 * (seconds.length > 0 ? median(seconds) : 0);
-  const limit = Math.max(SHORTEST_LIMIT_SECONDS, (session.activeMs(now()) / 1000) * SHARE_OF_RUN);
+  const limit = Math.max(SHORTEST_LIMIT_SECONDS, (session.activeMs / 1000) * SHARE_OF_RUN);
   return { pairs: pairSeconds > 0 ? Math.min(wanted, Math.floor(limit / pairSeconds)) : wanted, pairSeconds };
 }

@@ -3,7 +3,7 @@
  * never given twice. A file that cannot be read is a miss.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import type { Json } from '../core/json.js';
@@ -52,10 +52,18 @@ function hashOf({ provider, version, model, options }: CacheKey, request: ModelR
 
 async function read(path: string): Promise<z.infer<typeof kept> | null> {
   try {
-    return kept.parse(JSON.parse(await readFile(path, 'utf8')));
+    const answer = kept.parse(JSON.parse(await readFile(path, 'utf8')));
+    await markUsed(path);
+    return answer;
   } catch {
     return null; // absent, cut short or from another time: asking again is always right
   }
+}
+
+/** What was used lately is kept longest. */
+async function markUsed(path: string): Promise<void> {
+  const now = new Date();
+  await utimes(path, now, now).catch(() => {}); // In a sandbox it may only be read.
 }
 
 async function write(path: string, { text, value }: OkReply): Promise<void> {

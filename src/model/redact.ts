@@ -2,7 +2,7 @@
 import { lstat, readFile, writeFile } from 'node:fs/promises';
 import { errnoOf } from '../core/errors.js';
 
-const SECRET_NAME = /KEY|TOKEN|SECRET|PASSWORD/i;
+const SECRET_NAME = /KEY|TOKEN|SECRET|PASSW|PASSPHRASE|_PWD$|CREDENTIAL|AUTH(?!OR)/i;
 
 /** Shorter values are switches such as `true`; blotting them out would make text unreadable and guessable. */
 const SHORTEST_SECRET = 6;

@@ -20,8 +20,8 @@ import { explain } from './failures.js';
 import { costOf, type Price } from './pricing.js';
 import { jsonSchemaOf, promptFor } from './prompt.js';
 import { redactFile, redactor } from './redact.js';
-import type { CallFacts, Failure, Model, ModelReply, ModelRequest } from './types.js';
-import { UNKNOWN_COST } from './usage.js';
+import type { CallFacts, Cost, Failure, Model, ModelReply, ModelRequest } from './types.js';
+import { NO_USAGE, totalTokens, UNKNOWN_COST } from './usage.js';
 import { programVersion } from './version.js';
 
 const DENIAL_CHARS = 120;
@@ -150,9 +150,24 @@ async function replyOf(
   };
   if (result.end === 'aborted' && signal.aborted) throw new CallAborted(facts);
   const failure = classify(cli.adapter, ending);
-  if (failure !== null) return { ...facts, ...failure, reason: redact(failure.reason) };
+  if (failure !== null) {
+    const used = wasTurnedAway(cli.adapter, failure, ending) ? { usage: NO_USAGE, cost: NO_COST } : {};
+    return { ...facts, ...used, ...failure, reason: redact(failure.reason) };
+  }
   const value = redactedValue(report.value, redact);
   return { ...facts, outcome: 'ok', text: redact(report.text), ...(value === undefined ? {} : { value }) };
+}
+
+const NO_COST: Cost = { usd: 0, source: 'estimated' };
+
+/** A limit, a login or a fault of the server before the model said or used anything: it is known to cost nothing. */
+function wasTurnedAway({ output }: Adapter, { outcome }: Failure, { report }: Ending): boolean {
+  const { usage, usd, text } = report;
+  if ((usd ?? 0) > 0) return false;
+  const isRefused = ['rate_limit', 'auth', 'untrusted'].includes(outcome);
+  // Prose is the program's own: where it is told, a model that was reached shows in the tokens.
+  if (usage === null) return isRefused && (output === 'text' || text.trim() === '');
+  return totalTokens(usage) === 0 && (isRefused || (outcome === 'crash' && usd === 0));
 }
 
 /** The price without a name is for whatever model answers. */

@@ -23,6 +23,12 @@ export function addCost(a: Cost, b: Cost): Cost {
   return { usd: a.usd + b.usd, source: isReported ? 'reported' : 'estimated' };
 }
 
+/** Adds a price from foreign JSON to a sum that begins with 0; one that is no price makes the sum unknown. */
+export function addPrice(sum: number | null, price: unknown): number | null {
+  if (sum === null || typeof price !== 'number' || !Number.isFinite(price) || price < 0) return null;
+  return sum + price;
+}
+
 export function totalTokens(usage: Usage): number {
   return usage.inputTokens + usage.cachedTokens + usage.cacheWriteTokens + usage.outputTokens;
 }

@@ -4,7 +4,21 @@
  * without loss.
  */
 import { randomBytes } from 'node:crypto';
-import { closeSync, constants, fstatSync, openSync, readSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
 import { findProgram } from './shell.js';
 import { runTool } from './tool.js';
 
@@ -74,6 +88,7 @@ export class LogFile {
     this.closeWriter();
     await this.#hole;
     try {
+      openUp(dirname(this.#path));
       const size = this.sizeBytes;
       if (size > this.#limitBytes) this.#rewrite((target) => this.#copyHeadAndTail(target, size));
       // The command removed or replaced its own log: what it really printed is still in our descriptor.
@@ -95,7 +110,7 @@ export class LogFile {
 
   #isInPlace(): boolean {
     const ours = fstatSync(this.#reader);
-    const there = statSync(this.#path, { throwIfNoEntry: false });
+    const there = lstatSync(this.#path, { throwIfNoEntry: false });
     return there?.ino === ours.ino && there.dev === ours.dev;
   }
 
@@ -104,6 +119,8 @@ export class LogFile {
     const target = openSync(temporary, 'wx', 0o600);
     try {
       fill(target);
+      // No file can be renamed over a folder that the command made in its place.
+      if (lstatSync(this.#path, { throwIfNoEntry: false })?.isDirectory()) rmSync(this.#path, { recursive: true });
       renameSync(temporary, this.#path);
     } catch (error) {
       rmSync(temporary, { force: true });
@@ -149,4 +166,11 @@ export class LogFile {
     const buffer = Buffer.alloc(to - from);
     return buffer.subarray(0, readSync(this.#reader, buffer, 0, buffer.length, from));
   }
+}
+
+/** The command may have removed the folder, or taken away the right to enter it. */
+function openUp(folder: string): void {
+  mkdirSync(folder, { recursive: true });
+  const { mode, uid } = statSync(folder);
+  if ((mode & 0o700) !== 0o700 && uid === process.getuid?.()) chmodSync(folder, mode | 0o700);
 }

@@ -16,6 +16,8 @@ export interface HumanOptions {
   readonly subjectOf: (commit: string) => Promise<string>;
   /** Overrides every description (`--description`). */
   readonly description: string | null;
+  /** While this holds, `watch` takes nothing. */
+  readonly isPaused: () => boolean;
 }
 
 const POLL_MS = 1_000;
@@ -52,7 +54,7 @@ export class WatchProposer implements Proposer {
   }
 
   async propose(context: ProposeContext, signal: AbortSignal): Promise<Proposal | Nothing> {
-    const { workspace, scope } = this.#options;
+    const { workspace, scope, isPaused } = this.#options;
     const watcher = watchFiles([...context.targets], { cwd: context.workspace, ignoreInitial: true, depth: 0 });
     let onChange = () => undefined as unknown;
     watcher.on('all', () => onChange()).on('error', () => undefined);
@@ -61,7 +63,7 @@ export class WatchProposer implements Proposer {
       for (;;) {
         const staged = await workspace.inspect(context.incumbent.commit, scope());
         // A half-written file differs from one look to the next: only what was the same twice is a proposal.
-        if (staged && staged.tree !== this.#lastTree && settled?.tree === staged.tree) {
+        if (staged && staged.tree !== this.#lastTree && settled?.tree === staged.tree && !isPaused()) {
           this.#lastTree = staged.tree;
           return { kind: 'proposal', description: await describe(this.#options, staged) };
         }

@@ -34,3 +34,8 @@ export function renderEnvironmentFile(values: Readonly<Record<string, string>>):
     .map(([name, value]) => `${name}="${value.replace(/[\\"`$]/g, '\\$&')}"\n`)
     .join('');
 }
+
+/** The variables of a file that `renderEnvironmentFile` wrote: within a value, a quote has a backslash before it. */
+export function namesIn(text: string): readonly string[] {
+  return [...text.matchAll(/^([A-Za-z_][A-Za-z0-9_]*)="/gm)].map(([, name = '']) => name);
+}

@@ -1,3 +1,4 @@
+import { AppError, errorMessage } from '../core/errors.js';
 import type { Json } from '../core/json.js';
 import { percentChange } from '../core/metric.js';
 import { oneLine } from '../core/text.js';
@@ -58,9 +59,27 @@ const EVENT_OF_STOP: Readonly<Partial<Record<StopReason, NoticeEvent>>> = {
 };
 
 export function noticeOfStop({ reason, detail, hint }: Stop, at: number): Notice {
+  return noticeOfEnd({ event: EVENT_OF_STOP[reason] ?? 'stopped', reason, detail, hint, at });
+}
+
+/** A run that ended before it could put the reason on record: on a full disk, say. */
+export function noticeOfFailure(error: unknown, at: number): Notice {
+  const { code: reason, hint } = error instanceof AppError ? error : { code: 'failed', hint: undefined };
+  return noticeOfEnd({ event: 'stopped', reason, detail: errorMessage(error), hint, at });
+}
+
+interface End {
+  readonly event: NoticeEvent;
+  readonly reason: string;
+  readonly detail: string;
+  readonly hint: string | undefined;
+  readonly at: number;
+}
+
+function noticeOfEnd({ event, reason, detail, hint, at }: End): Notice {
   const cure = hint === undefined ? '' : ` Next: ${oneLine(hint, 500)}`;
   return {
-    ...{ event: EVENT_OF_STOP[reason] ?? 'stopped', at },
+    ...{ event, at },
     text: `stopped (${reason.replaceAll('_', ' ')}): ${oneLine(detail, 500)}.${cure}`,
     details: { reason, detail: oneLine(detail, 1000), hint: hint === undefined ? null : oneLine(hint, 1000) },
   };

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import { errorMessage } from '../core/errors.js';
+import { errnoOf } from '../core/errors.js';
 import type { Json } from '../core/json.js';
 import { oneLine } from '../core/text.js';
 import { runTool } from '../process/tool.js';
@@ -26,12 +26,14 @@ export interface NotifierOptions {
   readonly gatherMs?: number;
   /** Pauses before the second, third and fourth try. */
   readonly retryMs?: readonly number[];
+  /** How long the end of a run waits for what is not delivered yet. */
+  readonly lastMs?: number;
 }
 
 const GATHER_MS = 60_000;
 const RETRY_MS = [2_000, 10_000, 30_000] as const;
 const DELIVERY_MS = 20_000;
-/** At the end of a run there is no time for all the retries. */
+/** At the end of a run there is no time for all the retries, nor for a delivery that hangs. */
 const LAST_MS = 15_000;
 const MOST_WAITING = 50;
 
@@ -59,8 +61,9 @@ export class Notifier {
   /** Sends what is left, and waits for it, but not for long. */
   async close(): Promise<void> {
     this.#send();
-    const late = delay(LAST_MS, undefined, { ref: false }).then(() => this.#closing.abort());
-    await Promise.race([this.#delivering, late.then(() => this.#delivering)]);
+    const timer = setTimeout(() => this.#closing.abort(), this.#options.lastMs ?? LAST_MS);
+    await this.#delivering;
+    clearTimeout(timer);
   }
 
   #send(): void {
@@ -74,9 +77,10 @@ export class Notifier {
 
   async #deliver(message: Json): Promise<void> {
     const { command, webhook } = this.#options.channels;
+    const { signal } = this.#closing;
     const tries = [
-      ...(command === null ? [] : [() => runCommand(command, message)]),
-      ...(webhook === null ? [] : [() => post(webhook, message)]),
+      ...(command === null ? [] : [() => runCommand(command, message, signal)]),
+      ...(webhook === null ? [] : [() => post(webhook, message, signal)]),
     ];
     for (const problem of await Promise.all(tries.map((attempt) => this.#untilDelivered(attempt)))) {
       if (problem === null || this.#warned) continue;
@@ -96,28 +100,52 @@ export class Notifier {
   }
 }
 
-async function runCommand(command: string, message: Json): Promise<string | null> {
+async function runCommand(command: string, message: Json, signal: AbortSignal): Promise<string | null> {
   const input = `${JSON.stringify(message)}\n`;
-  const result = await runTool(['sh', '-c', command], { input, timeoutMs: DELIVERY_MS, maxBytes: 1024 * 1024 });
+  const limits = { timeoutMs: DELIVERY_MS, maxBytes: 1024 * 1024, signal };
+  const result = await runTool(['sh', '-c', command], { input, ...limits });
+  if (signal.aborted) return `the command ${TOO_LATE}`;
   if (result.timedOut) return `the command took longer than ${DELIVERY_MS / 1000} s`;
   if (result.problem !== '') return oneLine(result.problem, 300);
   if (result.exitCode === 0) return null;
-  return `the command ended with ${result.exitCode === null ? result.signal : `exit code ${result.exitCode}`}: ${oneLine(result.stderr, 200)}`;
+  const said = oneLine(result.stderr, 200);
+  const how = result.exitCode === null ? result.signal : `exit code ${result.exitCode}`;
+  return `the command ended with ${how}${said === '' ? '' : `: ${said}`}`;
 }
 
-async function post(url: string, message: Json): Promise<string | null> {
+const TOO_LATE = 'was not done when the run ended';
+
+async function post(address: string, message: Json, signal: AbortSignal): Promise<string | null> {
   try {
+    const { url, authorization } = withoutLogin(address);
     const response = await fetch(url, {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
+      headers: { 'content-type': 'application/json', ...authorization },
       body: JSON.stringify(message),
-      signal: AbortSignal.timeout(DELIVERY_MS),
+      signal: AbortSignal.any([signal, AbortSignal.timeout(DELIVERY_MS)]),
       redirect: 'error',
     });
     await response.body?.cancel();
     return response.ok ? null : `the webhook answered ${response.status}`;
   } catch (error) {
-    // The address itself may be the secret; what the error says of it is left out.
-    return `the webhook cannot be reached (${oneLine(errorMessage(error), 100).replaceAll(url, 'address')})`;
+    return signal.aborted ? `the webhook ${TOO_LATE}` : `the webhook cannot be reached (${whyUnreachable(error)})`;
   }
+}
+
+/** `https://name:password@host/` as people write it; fetch itself refuses such an address. */
+function withoutLogin(address: string): { url: URL; authorization: Record<string, string> } {
+  const url = new URL(address);
+  const login = [url.username, url.password].map(decodeURIComponent).join(':');
+  url.username = '';
+  url.password = '';
+  const encoded = Buffer.from(login).toString('base64');
+  return { url, authorization: login === ':' ? {} : { authorization: `Basic ${encoded}` } };
+}
+
+/** The address itself may be the secret, so nothing is said that an error quotes. */
+function whyUnreachable(error: unknown): string {
+  if (!(error instanceof Error)) return 'fetch failed';
+  if (error.name === 'TimeoutError') return `no answer in ${DELIVERY_MS / 1000} s`;
+  if (error.cause instanceof Error && error.cause.message === 'unexpected redirect') return 'it points elsewhere';
+  return errnoOf(error.cause) ?? 'fetch failed';
 }

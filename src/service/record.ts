@@ -2,7 +2,7 @@
  * What is remembered of a service beside the experiment's store, and the one rule that rests on it: a run that ended
  * for a reason which starting again would not change stays ended until a person starts it.
  */
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { errnoOf } from '../core/errors.js';
 import { exitCodeOf, isStopReason, type StopReason } from '../loop/stop-rules.js';
@@ -12,6 +12,8 @@ export interface ServiceRecord {
   readonly name: string;
   /** Node and the program that the service starts: either may be gone after an update. */
   readonly program: readonly string[];
+  /** The git folder of the repository when it was installed; null where that was not written down. */
+  readonly commonDir: string | null;
   /** A person has started the service since this session ended; it no longer holds the service back. */
   readonly forgivenSession: number | null;
 }
@@ -51,13 +53,33 @@ export function readRecord(path: string): ServiceRecord | null {
 
 function recordOf(value: unknown): ServiceRecord | null {
   if (typeof value !== 'object' || value === null) return null;
-  const { name, program, forgivenSession } = value as Record<string, unknown>;
+  const { name, program, commonDir, forgivenSession } = value as Record<string, unknown>;
   if (typeof name !== 'string' || !Array.isArray(program)) return null;
   return {
     name,
     program: program.filter((word) => typeof word === 'string'),
+    commonDir: typeof commonDir === 'string' ? commonDir : null,
     forgivenSession: typeof forgivenSession === 'number' ? forgivenSession : null,
   };
+}
+
+/**
+ * Null for the record that a copied repository brought along: the service is the original's. A repository that was
+ * moved, or is looked at by another path, keeps its own.
+ */
+export function ownRecord(record: ServiceRecord | null, commonDir: string): ServiceRecord | null {
+  const installedFor = record?.commonDir ?? commonDir;
+  if (installedFor === commonDir) return record;
+  const [there, here] = [installedFor, commonDir].map((path) => statSync(path, { throwIfNoEntry: false }));
+  return there === undefined || (there.dev === here?.dev && there.ino === here.ino) ? record : null;
+}
+
+/** What the service needs and no longer finds: it was updated or moved away. */
+export function goneSince(record: ServiceRecord | null): readonly string[] {
+  if (record === null) return [];
+  return [...record.program, ...(record.commonDir === null ? [] : [record.commonDir])].filter(
+    (path) => !existsSync(path),
+  );
 }
 
 export function writeRecord(path: string, record: ServiceRecord): void {

@@ -1,6 +1,6 @@
 import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import type BetterSqlite3 from 'better-sqlite3';
 import { AppError, errorMessage } from '../core/errors.js';
 import { MIGRATIONS } from './schema.js';
@@ -113,8 +113,14 @@ export function openForReading(path: string): Database | null {
     throw storeError(path, error);
   }
   throw new AppError('store', `the store ${path} was written by an older autoresearch`, {
-    hint: 'start `autoresearch run` once: the runner migrates it',
+    hint: `a run brings it up to date and keeps a copy: autoresearch run --experiment ${experimentOf(path)}; if one of the older version still runs, end it first with autoresearch stop`,
   });
+}
+
+/** A store lies in `<domain>/<name>/`. */
+function experimentOf(path: string): string {
+  const folder = dirname(path);
+  return `${basename(dirname(folder))}/${basename(folder)}`;
 }
 
 function schemaVersion(database: Database): number {

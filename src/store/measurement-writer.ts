@@ -12,8 +12,9 @@ interface MeasuredProcess {
   readonly machine: MachineReport;
 }
 
-/** The line by which a built-in judge says what it cost. */
+/** The lines by which a built-in judge says what it cost, where it knows, and how often somebody was asked. */
 const JUDGE_COST = 'judge_cost_usd';
+const JUDGE_CALLS = 'judge_calls';
 
 /** The part of the store that writes measurements and facts. */
 export class MeasurementWriter extends StoreReader {
@@ -59,7 +60,7 @@ export class MeasurementWriter extends StoreReader {
       process.machine.loadAverage,
       process.machine.cpuMhz,
       process.machine.otherCores,
-      measurement.secondary[JUDGE_COST] ?? null,
+      judgeCost(measurement),
       measurement.id,
     );
   }
@@ -85,4 +86,11 @@ export class MeasurementWriter extends StoreReader {
   protected run(sql: string, ...parameters: (string | number | null)[]): number {
     return this.guard(() => Number(this.statement(sql).run(...parameters).lastInsertRowid));
   }
+}
+
+/** Null where no model was asked; below 0, whatever was printed, where one was and nobody knows what it cost. */
+function judgeCost({ secondary }: Measurement): number | null {
+  const cost = secondary[JUDGE_COST];
+  if (cost !== undefined && cost >= 0) return cost;
+  return cost !== undefined || (secondary[JUDGE_CALLS] ?? 0) > 0 ? -1 : null;
 }

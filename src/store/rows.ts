@@ -24,13 +24,21 @@ export interface SpendingRow {
   readonly denials: readonly string[];
 }
 
-/** Money and tokens of all proposals of an experiment. */
+/** Money of all proposals and judges of an experiment, and tokens of the proposals. */
 export interface SpentRow {
   readonly usd: number;
   readonly tokens: number;
   /** Proposals whose price, or number of tokens, nobody said: the sums are at least so much. */
   readonly unknownCosts: number;
   readonly unknownTokens: number;
+  /** Evaluations whose judges' price nobody said. */
+  readonly unknownJudgeCosts: number;
+}
+
+/** The most that one proposal took; null where nobody ever said. */
+export interface DearestRow {
+  readonly usd: number | null;
+  readonly tokens: number | null;
 }
 
 /** Where a trial stands. Every phase is written before its side effect; `settled` rows never change again. */

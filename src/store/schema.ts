@@ -220,4 +220,9 @@ export const MIGRATIONS: readonly string[] = [
     began_at INTEGER NOT NULL
   );
   `,
+  `
+  CREATE INDEX trials_by_start ON trials (started_at) WHERE number IS NOT NULL AND kind = 'trial';
+  CREATE INDEX near_misses ON trials (revision, metric, id)
+    WHERE kind = 'trial' AND phase = 'settled' AND outcome = 'measured' AND verdict = 'discard';
+  `,
 ];

@@ -198,6 +198,34 @@ describe('a trial in a worktree', () => {
     expect(b.at.read('other.txt')).toBe('other\n');
   });
 
+  it('is not deceived by a proposer that writes into our own index', async () => {
+    const b = await bench();
+    const ours = { GIT_INDEX_FILE: join(b.at.git('rev-parse', '--absolute-git-dir'), 'autoresearch-index') };
+    b.at.write('other.txt', 'slipped in\n');
+    runGit(b.at.path, ['add', 'other.txt'], ours);
+    b.at.write('README.md', 'hidden\n');
+    runGit(b.at.path, ['update-index', '--assume-unchanged', 'README.md'], ours);
+    b.at.write('src/a.txt', 'better\n');
+    const staged = await b.workspace.inspect(b.incumbent, TARGET);
+    expect(staged?.changed.map(({ path }) => path)).toEqual(['src/a.txt']);
+    expect(staged?.outOfScope).toEqual(['README.md', 'other.txt']);
+    await b.workspace.materialise(b.incumbent);
+    runGit(b.at.path, ['update-index', '--skip-worktree', 'README.md'], ours);
+    b.at.write('README.md', 'hidden\n');
+    await b.workspace.materialise(b.incumbent);
+    expect(b.at.git('status', '--porcelain')).toBe('');
+    expect(b.at.read('README.md')).not.toBe('hidden\n');
+  });
+
+  it('stays in its repository when a proposer leads its git folder to another one', async () => {
+    const b = await bench();
+    const common = join(b.at.git('rev-parse', '--absolute-git-dir'), 'commondir');
+    writeFileSync(common, '/nowhere\n');
+    b.at.write('src/a.txt', 'better\n');
+    expect((await b.workspace.inspect(b.incumbent, TARGET))?.changed).toHaveLength(1);
+    expect(readFileSync(common, 'utf8')).toBe('../..\n');
+  });
+
   it('gives the proposer a clean git status, also after an unfinished rebase and a conflicted merge', async () => {
     const b = await bench();
     b.at.git('switch', '-c', 'side');

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { probeContainment } from '../../src/process/containment.js';
 import { identityOf, isAlive } from '../../src/process/identity.js';
@@ -188,6 +188,22 @@ describe('stdin, output and start', () => {
     writeFileSync(spec.logPath, 'precious');
     await expect(runCommand(spec)).rejects.toThrow('EEXIST');
     expect(readFileSync(spec.logPath, 'utf8')).toBe('precious');
+  });
+
+  it.each(['rm', 'rm $LOG && mkdir', 'rm $LOG && mkfifo', 'rm $LOG && ln -s /etc/passwd'])(
+    'has what was printed in its log after `%s` of it',
+    async (deed) => {
+      const spec = scratch.spec(`echo printed; ${deed} $LOG || true`);
+      await runCommand({ ...spec, env: { ...spec.env, LOG: basename(spec.logPath) } });
+      expect(readFileSync(spec.logPath, 'utf8')).toBe('printed\n');
+    },
+  );
+
+  it.each(['rm -r', 'chmod 000', 'rm "$LOG" && chmod 500'])('has its log after `%s` of the folder', async (deed) => {
+    const folder = mkdtempSync(join(scratch.path, 'folder-'));
+    const spec = { ...scratch.spec(`echo printed; ${deed} "$FOLDER"`), logPath: join(folder, 'log') };
+    await runCommand({ ...spec, env: { ...spec.env, FOLDER: folder, LOG: spec.logPath } });
+    expect(readFileSync(spec.logPath, 'utf8')).toBe('printed\n');
   });
 
   it('runs several commands at once without mixing them up', async () => {

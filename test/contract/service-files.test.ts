@@ -1,12 +1,23 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'plist';
 import { describe, expect, it } from 'vitest';
 import { findProgram } from '../../src/process/shell.js';
-import { renderEnvironmentFile } from '../../src/service/environment-file.js';
+import { namesIn, renderEnvironmentFile } from '../../src/service/environment-file.js';
 import { renderAgent } from '../../src/service/launchd-agent.js';
-import { readRecord, writeRecord, writeWhole } from '../../src/service/record.js';
+import { earlierLog, OwnLog } from '../../src/service/own-log.js';
+import { goneSince, ownRecord, readRecord, writeRecord, writeWhole } from '../../src/service/record.js';
 import { renderUnit } from '../../src/service/systemd-unit.js';
 import { temporaryFolder } from '../helpers/git.js';
 import { definitionWith } from '../helpers/service.js';
@@ -63,11 +74,18 @@ describe('the environment file', () => {
     const { stdout } = spawnSync(shell, args, { env: {}, encoding: 'utf8' });
     expect(JSON.parse(stdout).argv).toEqual([...definition.argv, '--service', 'launchd']);
     expect(JSON.parse(stdout)).toMatchObject(values);
+    expect(namesIn(renderEnvironmentFile({ ...values, SIX: 'x\nSEVEN="y"\n' }))).toEqual([
+      ...Object.keys(values),
+      'SIX',
+    ]);
   });
 });
 
 describe('what is remembered of a service', () => {
-  const record = { name: 'autoresearch-api', program: ['/opt/node', '/opt/cli.js'], forgivenSession: 3 };
+  const record = {
+    ...{ name: 'autoresearch-api', program: ['/opt/node', '/opt/cli.js'], commonDir: '/srv/shop/.git' },
+    forgivenSession: 3,
+  };
 
   it('is read back, by nobody else', () => {
     const path = join(temporaryFolder(), 'state', 'service.json');
@@ -83,5 +101,54 @@ describe('what is remembered of a service', () => {
     const path = join(temporaryFolder(), 'service.json');
     writeFileSync(path, text);
     expect(readRecord(path)).toBeNull();
+  });
+
+  it('stays with a repository that is moved or seen by another path, and is not that of a copy', () => {
+    const folder = temporaryFolder();
+    const [home, away, link] = [join(folder, 'home'), join(folder, 'away'), join(folder, 'link')];
+    for (const path of [home, away]) mkdirSync(path);
+    symlinkSync(home, link);
+    const installed = { ...record, commonDir: home };
+    expect(ownRecord(installed, home)).toBe(installed);
+    expect(ownRecord(installed, link)).toBe(installed);
+    expect(ownRecord(installed, away)).toBeNull();
+    expect(ownRecord({ ...record, commonDir: null }, away)).not.toBeNull();
+    renameSync(home, join(folder, 'moved'));
+    expect(ownRecord(installed, join(folder, 'moved'))).toBe(installed);
+    expect(goneSince(installed)).toEqual(['/opt/node', '/opt/cli.js', home]);
+  });
+});
+
+describe('the log of a service', () => {
+  const settled = { kind: 'settled', trialId: 1 } as const;
+
+  it('begins anew between two trials once it is large, and what it held is beside it', () => {
+    const path = join(temporaryFolder(), 'a.log');
+    // As the manager opens it.
+    const descriptor = openSync(path, 'a');
+    const log = new OwnLog({ path, descriptor, limitBytes: 10 });
+    const print = (text: string) => writeSync(descriptor, text);
+    print('0123456789');
+    log.event(settled);
+    expect(readFileSync(path, 'utf8')).toBe('0123456789');
+    print('first\n');
+    log.event({ kind: 'proposing', number: 2 });
+    expect(statSync(path).size).toBe(16);
+    log.event(settled);
+    print('second\n');
+    expect(readFileSync(path, 'utf8')).toBe('second\n');
+    expect(readFileSync(earlierLog(path), 'utf8')).toBe('0123456789first\n');
+    closeSync(descriptor);
+  });
+
+  it('is left alone where the service prints elsewhere', () => {
+    const folder = temporaryFolder();
+    const path = join(folder, 'a.log');
+    writeFileSync(path, 'of another run\n');
+    const descriptor = openSync(join(folder, 'other.log'), 'a');
+    new OwnLog({ path, descriptor, limitBytes: 10 }).event(settled);
+    new OwnLog({ path: join(folder, 'none.log'), descriptor, limitBytes: 10 }).event(settled);
+    expect(readFileSync(path, 'utf8')).toBe('of another run\n');
+    closeSync(descriptor);
   });
 });

@@ -63,8 +63,10 @@ describe('the file of a store', () => {
     Store.create(path).close();
   });
 
-  it('of the first schema is brought up to date with every row, after a copy of it', () => {
-    const path = join(temporaryFolder(), 'store.sqlite');
+  it('of the first schema is brought up to date by a run with every row, after a copy of it', () => {
+    const folder = join(temporaryFolder(), 'speed/api');
+    mkdirSync(folder, { recursive: true });
+    const path = join(folder, 'store.sqlite');
     const raw = new Database(path);
     raw.exec(MIGRATIONS[0] ?? '');
     raw.exec(`
@@ -78,6 +80,9 @@ describe('the file of a store', () => {
     `);
     raw.pragma('user_version = 1');
     raw.close();
+    const refused = errorOf(() => StoreReader.open(path));
+    expect(refused).toMatchObject({ code: 'store', exitCode: 14 });
+    expect(refused.hint).toContain('autoresearch run --experiment speed/api;');
     const store = Store.create(path);
     expect(store.trialByNumber(0)).toMatchObject({ metric: 3.5, verdict: 'keep', holdout: null });
     expect(store.openTrial()).toMatchObject({ number: 1, phase: 'measuring' });

@@ -150,6 +150,14 @@ describe('a trial in the store', () => {
     expect(store.nextTrialNumber()).toBe(2);
   });
 
+  it('belongs to the day it began in, also when the clock was ahead then and was set right', () => {
+    const opened = temporaryStore();
+    for (const now of [999, 1000, 1999, 2000, 9_000_000]) {
+      walk(opened, { outcome: 'crashed', verdict: 'crash', now });
+    }
+    expect(opened.store.trialsBetween(1000, 2000)).toBe(2);
+  });
+
   it('counts its starts, unless it was stopped on purpose', () => {
     const opened = temporaryStore();
     const { store } = opened;

@@ -87,7 +87,7 @@ export function whyNoPowerLoss(): string | null {
 }
 
 /** A file system in a file, mounted at `path`. */
-class Disk {
+export class Disk {
   readonly path: string;
   readonly #cutter: string;
   #boots = 0;

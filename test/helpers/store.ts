@@ -105,13 +105,15 @@ export interface Walk {
   readonly incumbentCommit?: string;
   /** False for a baseline that takes no number. */
   readonly numbered?: boolean;
+  /** When it began. */
+  readonly now?: number;
 }
 
 /** From `proposing` to `settled`, with one measurement where there is a metric. */
 export function walk(opened: OpenedStore, trial: Walk): TrialRow {
   const { store, sessionId } = opened;
   const { kind = 'trial', commit = 'c1', incumbentCommit = 'c0', metric = null } = trial;
-  const { id } = begin(opened, { kind, incumbentCommit });
+  const { id } = begin(opened, { kind, incumbentCommit, now: trial.now ?? 1000 });
   if (!OUTCOME_RULES[trial.outcome].counts) {
     const { outcome } = trial;
     return store.endUncounted(id, { ...settlement(sessionId), outcome, reason: 'nothing', description: 'd' });

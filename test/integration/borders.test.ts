@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { send } from '../../src/loop/control.js';
@@ -16,8 +16,9 @@ describe('between two trials', () => {
     const experiment = new TestExperiment({ steps: steps(4) });
     const run = new BackgroundRun(experiment, { maxExperiments: 4 });
     await run.seen('settled', 2);
-    expect(await tell(experiment, 'pause')).toMatchObject({ ok: true, text: expect.stringContaining('pausing') });
+    expect(await tell(experiment, 'pause')).toMatchObject({ ok: true, text: expect.stringMatching(/^paus(?:ing|ed)/) });
     await run.seen('paused');
+    expect(await tell(experiment, 'pause')).toMatchObject({ text: 'paused: nothing is under way; `resume` goes on' });
     const before = experiment.trials().length;
     expect(before).toBeLessThan(4);
     expect(existsSync(join(experiment.state, 'paused'))).toBe(true);
@@ -99,5 +100,20 @@ describe('a metric that tells time', () => {
     const other = present(MachineLock.tryAcquire('other/one'));
     expect((await experiment.run({ maxExperiments: 1 })).stop.reason).toBe('max_experiments');
     other.release();
+  });
+});
+
+describe('the end of a run', () => {
+  it('lets go of judges’ answers that nobody used for long, where judges are asked', async () => {
+    const experiment = new TestExperiment({ steps: [] });
+    const folder = join(present(process.env['XDG_CACHE_HOME']), 'autoresearch/answers/aa');
+    mkdirSync(folder, { recursive: true });
+    for (const name of ['old.json', 'new.json']) writeFileSync(join(folder, name), '{}');
+    utimesSync(join(folder, 'old.json'), 0, 0);
+    await experiment.run({ mode: 'baseline' });
+    expect(readdirSync(folder)).toHaveLength(2);
+    experiment.configure({ 'judge.adapter': 'command', 'judge.command': 'true' });
+    await experiment.run({ mode: 'baseline' });
+    expect(readdirSync(folder)).toEqual(['new.json']);
   });
 });

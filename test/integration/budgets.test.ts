@@ -1,9 +1,10 @@
-import { chmodSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
-import { BackgroundRun, type ConfigKeys, scores, TestExperiment } from '../helpers/experiments.js';
+import { Store } from '../../src/store/store.js';
+import { BackgroundRun, type ConfigKeys, rewrites, scores, TestExperiment } from '../helpers/experiments.js';
 import { temporaryFolder } from '../helpers/git.js';
-import { present } from '../helpers/process.js';
+import { newMark, present, until } from '../helpers/process.js';
 
 /** What the agent does in one call: the value it writes, and the last event that it prints. */
 interface Call {
@@ -20,13 +21,18 @@ const done = (cost: number, more: object = {}) => ({
 const LIMITED = done(0, { is_error: true, result: "You've hit your session limit · try again in 2h 5m" });
 
 /** A program called `claude` on PATH that speaks its protocol, call by call; the last call is repeated. */
-function experimentWith(calls: readonly Call[], limits: ConfigKeys): TestExperiment {
+function experimentWith(calls: readonly (Call | 'hang')[], limits: ConfigKeys): TestExperiment {
   const experiment = new TestExperiment({
     value: scores(100),
     config: { 'proposer.kind': 'agent', 'agent.preset': 'claude', ...limits },
   });
   const bin = temporaryFolder();
-  for (const [index, { value, event }] of calls.entries()) {
+  for (const [index, call] of calls.entries()) {
+    if (call === 'hang') {
+      writeFileSync(join(bin, `call-${index + 1}.sh`), `: > "${bin}/hangs"; exec sleep 600\n`);
+      continue;
+    }
+    const { value, event } = call;
     const edit = value === undefined ? '' : `printf '%s\\n' '${scores(value)}' > value.sh\n`;
     writeFileSync(join(bin, `call-${index + 1}.sh`), `${edit}cat <<'EOF'\n${JSON.stringify(event)}\nEOF\n`);
   }
@@ -41,6 +47,11 @@ call=$(( $(cat "${bin}/count" 2>/dev/null || echo 0) + 1 )); echo $call > "${bin
   chmodSync(join(bin, 'claude'), 0o755);
   vi.stubEnv('PATH', `${bin}:${process.env['PATH']}`);
   return experiment;
+}
+
+/** The folder of that program. */
+function binOf(): string {
+  return present(process.env['PATH']?.split(':')[0]);
 }
 
 describe('a budget', () => {
@@ -91,7 +102,75 @@ describe('a budget', () => {
   });
 });
 
+describe('what judges cost', () => {
+  it.each([
+    ['is spent', 'judge_cost_usd: 1.5', 'max_cost'],
+    ['is unknown, not nothing, where they do not say', 'no price', 'cost_unknown'],
+    ['is unknown where it is less than nothing', 'judge_cost_usd: -50', 'cost_unknown'],
+  ])('%s', async (_, line, reason) => {
+    const experiment = new TestExperiment({
+      value: `${scores(100)}\necho "judge_calls: 2"\necho "${line}"`,
+      config: { 'limits.max_cost_usd': 1 },
+      steps: [rewrites(scores(9))],
+    });
+    expect((await experiment.run()).stop.reason).toBe(reason);
+    expect(experiment.trials().filter(({ kind }) => kind === 'trial')).toEqual([]);
+  });
+});
+
+describe('a call that was cut short', () => {
+  const dear = { value: 90, event: done(0.4) };
+  const costs = (experiment: TestExperiment) =>
+    experiment.attempts().flatMap(({ spending }) => (spending === null ? [] : [spending]));
+
+  it('by a stop is charged like the dearest so far, not like nothing', async () => {
+    const experiment = experimentWith([dear, 'hang'], { 'limits.max_cost_usd': 1 });
+    const run = new BackgroundRun(experiment);
+    await run.seen('proposing', 2);
+    await until('the agent is called', () => existsSync(join(binOf(), 'hangs')));
+    run.stop.now('terminated');
+    await run.finished;
+    expect(costs(experiment)).toEqual([
+      { costUsd: 0.4, costSource: 'reported', tokens: 120, denials: [] },
+      { costUsd: 0.4, costSource: 'estimated', tokens: 120, denials: [] },
+    ]);
+  });
+
+  it.each([
+    ['like the dearest so far', [dear], {}, { costUsd: 0.4, costSource: 'estimated', tokens: 120 }],
+    [
+      'like the most that one may cost',
+      [],
+      { 'limits.max_cost_per_trial_usd': 2 },
+      { costUsd: 2, costSource: 'estimated', tokens: null },
+    ],
+    ['as unknown where nobody knows', [], {}, { costUsd: null, costSource: 'unknown', tokens: null }],
+  ])('by the end of the runner is charged %s', async (_, calls, limits, charged) => {
+    const experiment = experimentWith([...calls, { event: done(0) }], limits);
+    await experiment.run({ mode: 'baseline' });
+    if (calls.length > 0) await experiment.run({ maxExperiments: 1 });
+    const store = Store.create(join(experiment.state, 'store.sqlite'));
+    const open = store.beginTrial({
+      ...{ kind: 'trial', sessionId: store.beginSession(0).id, revision: 1, proposer: 'agent' },
+      ...{ incumbentCommit: experiment.ref('incumbent'), mark: newMark(), retryOf: null, now: Date.now() },
+    });
+    store.recordProposerProcess(open.id, { pid: 2 ** 22 - 1, startTime: '1', bootId: 'another boot' });
+    store.close();
+    await experiment.run({ mode: 'baseline' });
+    expect(costs(experiment).at(-1)).toMatchObject(charged);
+  });
+});
+
 describe('an agent at its rate limit', () => {
+  it('cost nothing where it was turned away at once: a budget of money waits with it', async () => {
+    const refused = { ...LIMITED, usage: { input_tokens: 0, output_tokens: 0 } };
+    const experiment = experimentWith([{ event: refused }], { 'limits.max_cost_usd': 1, 'limits.max_tokens': 1000 });
+    const run = new BackgroundRun(experiment);
+    await run.seen('waiting');
+    expect((await run.end()).stop.reason).toBe('stopped');
+    expect(experiment.read((store) => store.spent())).toMatchObject({ usd: 0, unknownCosts: 0, unknownTokens: 0 });
+  });
+
   it('is waited for; that is no trial, no idle proposal and no crash, and a stop ends the wait at once', async () => {
     const experiment = experimentWith([{ event: LIMITED }], { 'limits.max_idle_proposals': 1 });
     const before = Date.now();

@@ -2,9 +2,12 @@ import { chmodSync, existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { machineFindings } from '../../src/cli/doctor-machine.js';
+import { managerOf } from '../../src/cli/service-target.js';
 import { resolveExperiment } from '../../src/config/discovery.js';
 import type { Finding } from '../../src/core/finding.js';
 import { openRepository } from '../../src/git/open.js';
+import { homesOf, serviceName } from '../../src/service/definition.js';
+import { writeRecord, writeWhole } from '../../src/service/record.js';
 import { BackgroundRun, EXPERIMENT, rewrites, scores, TestExperiment } from '../helpers/experiments.js';
 import { temporaryFolder } from '../helpers/git.js';
 
@@ -46,6 +49,39 @@ describe('doctor, on the machine', () => {
     expect(worse(findings)).toEqual([]);
     expect(findings.some(({ text }) => text.includes('9.9.9 (fake)'))).toBe(true);
   });
+
+  it('says how to end a bisect, which has a word of its own for that', async () => {
+    const experiment = new TestExperiment({ steps: [] });
+    experiment.repository.write('.git/BISECT_LOG', '');
+    expect(worse(await examine(experiment))).toMatchObject([{ cure: 'git bisect reset, or finish it' }]);
+  });
+
+  it.skipIf(process.platform !== 'linux')(
+    'says of a service that it failed, that it rests, and that its repository was moved',
+    async () => {
+      const experiment = new TestExperiment({ steps: [] });
+      const { commonDir } = await openRepository(experiment.repository.path);
+      const [bin, config] = [temporaryFolder(), temporaryFolder()];
+      vi.stubEnv('XDG_CONFIG_HOME', config);
+      vi.stubEnv('PATH', `${bin}:${process.env['PATH']}`);
+      const manager = managerOf(serviceName(commonDir, EXPERIMENT), homesOf(process.env, config));
+      writeWhole(manager.path, '', 0o644);
+      const found = async (activity: string) => {
+        writeFileSync(join(bin, 'systemctl'), `#!/bin/sh\necho ActiveState=${activity}\n`, { mode: 0o755 });
+        return (await examine(experiment)).filter(({ text }) => text.includes('service'));
+      };
+      const start = `autoresearch service start --experiment ${EXPERIMENT}`;
+      expect(await found('active')).toMatchObject([{ level: 'ok' }]);
+      expect(await found('failed')).toMatchObject([{ level: 'problem', cure: start }]);
+      expect(await found('inactive')).toMatchObject([{ level: 'note', cure: start }]);
+      const name = serviceName(commonDir, EXPERIMENT);
+      const record = { name, program: [], commonDir: '/moved/away/.git', forgivenSession: null };
+      writeRecord(join(experiment.state, 'service.json'), record);
+      expect(await found('active')).toMatchObject([
+        { level: 'problem', text: 'the service needs /moved/away/.git, which is gone' },
+      ]);
+    },
+  );
 
   it("names what stands in git's way: a lock, an unfinished merge, an unknown author", async () => {
     const experiment = new TestExperiment({ steps: [] });

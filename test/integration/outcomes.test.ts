@@ -3,15 +3,8 @@ import { cpSync, existsSync, lstatSync, readdirSync, readFileSync, realpathSync,
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { RunEvent } from '../../src/core/events.js';
-import {
-  BackgroundRun,
-  CLI,
-  configText,
-  EXPERIMENT,
-  rewrites,
-  scores,
-  TestExperiment,
-} from '../helpers/experiments.js';
+import { CLI } from '../helpers/command.js';
+import { BackgroundRun, configText, EXPERIMENT, rewrites, scores, TestExperiment } from '../helpers/experiments.js';
 import { temporaryFolder } from '../helpers/git.js';
 import { present, startHelper, until } from '../helpers/process.js';
 
@@ -169,6 +162,10 @@ describe('what happens to a candidate', () => {
     expect(again.stop).toMatchObject({ reason: 'proposer_finished' });
     expect(again.stop.detail).toContain('does not apply');
     await expect(experiment.run({ mode: 'single', retry: 99 })).rejects.toMatchObject({ code: 'usage' });
+    await expect(experiment.run({ mode: 'single', retry: 0 })).rejects.toMatchObject({
+      code: 'usage',
+      message: expect.stringContaining('trial 0 is the baseline'),
+    });
   });
 
   it('no change takes no number, and so many in a row end the run', async () => {
@@ -324,17 +321,20 @@ describe('the operator edits while the loop runs', () => {
     expect(experiment.trial(2).incumbentMetric).toBe(109);
   });
 
-  it('a broken configuration changes nothing until it is mended', async () => {
-    const experiment = new TestExperiment({ steps: [rewrites(scores(9)), rewrites(scores(8)), rewrites(scores(7))] });
+  it('a broken configuration changes nothing until it is mended, and is told once', async () => {
+    const experiment = new TestExperiment({ steps: [9, 8, 7, 6].map((value) => rewrites(scores(value))) });
     const path = `${experiment.folder}/config.cfg`;
     const good = experiment.repository.read(path);
     const settled: (() => void)[] = [() => undefined, () => experiment.repository.write(path, 'target = \n= = =\n')];
-    settled.push(() => experiment.repository.write(path, good));
+    settled.push(
+      () => undefined,
+      () => experiment.repository.write(path, good),
+    );
     const run = await experiment.run({
-      maxExperiments: 3,
+      maxExperiments: 4,
       onEvent: ({ kind }) => (kind === 'settled' ? settled.shift()?.() : undefined),
     });
-    expect(experiment.course()).toEqual(['measured keep', 'measured keep', 'measured keep']);
+    expect(experiment.course()).toEqual(Array.from({ length: 4 }, () => 'measured keep'));
     expect(run.notices.filter((text) => text.includes('is not used'))).toHaveLength(1);
     expect(experiment.attempts().filter(({ kind }) => kind === 'baseline')).toHaveLength(1);
   });
@@ -418,14 +418,14 @@ describe('when a run stops', () => {
   });
 
   it('max_hours is time that the session was alive', async () => {
-    vi.useFakeTimers({ toFake: ['Date'] });
+    vi.useFakeTimers({ toFake: ['performance'] });
     const experiment = new TestExperiment({
       steps: [rewrites(scores(9)), rewrites(scores(8)), rewrites(scores(7))],
       config: { 'limits.max_hours': 2 },
     });
     const run = await experiment.run({
       onEvent: ({ kind }) => {
-        if (kind === 'settled') vi.setSystemTime(Date.now() + 50 * 60_000);
+        if (kind === 'settled') vi.advanceTimersByTime(50 * 60_000);
       },
     });
     expect(run.stop.reason).toBe('max_hours');
@@ -494,6 +494,12 @@ describe('the incumbent', () => {
     await experiment.run({ maxExperiments: 1, rebaseOnto: 'main' });
     const merged = present(experiment.attempts()[2]);
     expect(merged).toMatchObject({ kind: 'baseline', number: null, metric: 14 });
+    expect(merged.description).toBe('the best code with the commits that were taken in');
+    experiment.configure({ time_budget_minutes: 2 });
+    await experiment.run({ mode: 'baseline' });
+    const shown = experiment.read((store) => store.recentTrials({ limit: 9, counted: true }));
+    expect(shown.map(({ number }) => number)).toEqual([0, 1, null, 2, null]);
+    expect(shown[4]?.description).toBe('the best code by the changed definitions (revision 3)');
     expect(experiment.repository.git('rev-parse', `${merged.candidateCommit}^1`)).toBe(kept);
     expect(experiment.trial(2)).toMatchObject({ metric: 13, incumbentMetric: 14, verdict: 'keep' });
     const branch = experiment.repository.git('rev-parse', `autoresearch/${EXPERIMENT}`);
@@ -527,6 +533,18 @@ describe('the baseline', () => {
     expect(run.stop.detail).toContain('does not read the target');
     expect(experiment.ref('incumbent')).toBe('');
     expect(experiment.repository.read('value.sh')).toBe(`${scores(10)}\n`);
+  });
+
+  it('of an evaluator whose metric line that counts never changes names the line that does', async () => {
+    const experiment = new TestExperiment({
+      config: { 'gate.probe': 'on' },
+      files: { 'bench.sh': 'sh value.sh || true\necho "score: 5"\n' },
+      steps: [],
+    });
+    const run = await experiment.run();
+    expect(run.exitCode).toBe(13);
+    expect(run.stop.detail).toContain('the first one (10) changes, but the last one, which counts, stays 5');
+    expect(run.stop.hint).toContain('metric_pick = first');
   });
 
   it('notices noise, and an apparent win then has to be won again', async () => {

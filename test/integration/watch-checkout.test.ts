@@ -2,6 +2,8 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { send } from '../../src/loop/control.js';
+import { readOwner } from '../../src/store/lock.js';
 import { BackgroundRun, type ConfigKeys, EXPERIMENT, scores, TestExperiment } from '../helpers/experiments.js';
 import { temporaryFolder } from '../helpers/git.js';
 import { present, until } from '../helpers/process.js';
@@ -197,6 +199,25 @@ describe('watching', () => {
     expect(run.exitCode).toBe(130);
     expect(experiment.read((store) => store.openTrial())).toBeNull();
     expect(experiment.results()).toHaveLength(1);
+  });
+
+  it('says what it waits for when it is paused and stopped, and takes nothing while it is paused', async () => {
+    const experiment = await byHand();
+    const background = new BackgroundRun(experiment);
+    await background.seen('proposing');
+    const tell = async (command: 'pause' | 'resume' | 'stop') =>
+      (await send(present(readOwner(experiment.state)).socket, { command })).text;
+    expect(await tell('resume')).toBe('it is not paused: nothing to resume');
+    expect(await tell('pause')).toBe('paused: what you change now is measured after `resume`');
+    edit(experiment, 9);
+    await setTimeout(2_500);
+    expect(experiment.trials()).toEqual([]);
+    expect(await tell('resume')).toBe('going on: waiting for your change');
+    await background.seen('settled', 2);
+    await background.until((event) => event.kind === 'proposing' && event.number === 2);
+    expect(await tell('stop')).toBe('stopping: it waited for your change, nothing is under way');
+    expect((await background.finished).stop.reason).toBe('stopped');
+    expect(experiment.course()).toEqual(['measured keep', 'interrupted']);
   });
 
   it('gives no number to what was edited while it was measured, and takes the edit as the next candidate', async () => {

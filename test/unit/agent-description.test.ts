@@ -57,6 +57,16 @@ describe('redaction', () => {
     expect(redact('abcdef-and-more abcdef line-two /home/me')).toBe('[redacted] [redacted] [redacted] /home/me');
   });
 
+  it('knows passwords and logins by any of their names, and people by none', () => {
+    const odd = {
+      DB_PWD: 'swordfish',
+      NPM_AUTH: 'dXNlcjpw',
+      GIT_AUTHOR_NAME: 'Somebody',
+      BORG_PASSPHRASE: 'open sesame',
+    };
+    expect(redactor(odd)('swordfish dXNlcjpw Somebody open sesame')).toBe('[redacted] [redacted] Somebody [redacted]');
+  });
+
   it('leaves short values alone, which are switches', () => {
     expect(redactor({ TOKENIZERS_PARALLELISM: 'true', KEY: '' })('this is true')).toBe('this is true');
   });

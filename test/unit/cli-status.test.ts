@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { silentRunner } from '../../src/cli/tell-runner.js';
 import { type DoingInput, doingNow } from '../../src/dashboard/doing.js';
 import { renderStatus, type StatusReport } from '../../src/dashboard/status.js';
 import { displayWidth } from '../../src/dashboard/text-width.js';
@@ -89,6 +90,24 @@ describe('the status of an experiment', () => {
   });
 });
 
+describe('a runner that does not answer', () => {
+  const silent = (heartbeatAt: number | null) =>
+    silentRunner({ name: 'custom/score', pid: 4711, since: NOW - 7_200_000, heartbeatAt, now: NOW, cause: null });
+
+  it('is named with its last sign of life and what to type', () => {
+    const error = silent(NOW - 125_000);
+    expect(error.exitCode).toBe(12);
+    expect(error.message).toMatch(/^the runner of custom\/score, process 4711, does not answer; .*, 2 min 5 s ago$/);
+    expect(error.hint).toContain('kill -CONT 4711');
+    expect(error.hint).toContain('kill -KILL 4711');
+    expect(silent(null).message).toContain('2 h ago');
+  });
+
+  it('is given time while it starts or ends', () => {
+    expect(silent(NOW - 1_000)).toMatchObject({ code: 'locked', hint: 'try again in a moment' });
+  });
+});
+
 describe('what a run is doing', () => {
   const doing = (changes: Partial<DoingInput>) =>
     doingNow({ trial: open, measurement: null, event: null, now: NOW, ...changes }).what;
@@ -107,6 +126,8 @@ describe('what a run is doing', () => {
   it('is told by the newest event where the store does not know', () => {
     expect(doing({ event: { kind: 'measuring', side: 'setup', at: NOW } })).toBe('running setup_cmd');
     expect(doing({ event: { kind: 'measuring', side: 'check', at: NOW } })).toBe('running the checks');
+    const waits = { ...open, phase: 'proposing', proposer: 'watch' } as const;
+    expect(doing({ trial: waits, event: { kind: 'paused', at: NOW } })).toBe('paused; `resume` goes on');
     const waiting = { kind: 'waiting', reason: 'exit 75', at: NOW - 1000 } as const;
     expect(doing({ event: { ...waiting, untilMs: NOW + 60_000 } })).toMatch(/^waiting until .*: exit 75$/);
     expect(doing({ event: { ...waiting, untilMs: NOW - 1 } })).toBe('between two measurements');

@@ -34,6 +34,12 @@ describe('completion', () => {
       ['ml/loss', 'ml/speed', 'web/p50'],
     ],
     [['run', '--path', ''], []],
+    [['run', '--experiment=web'], ['--experiment=web/p50']],
+    [['run', '--experiment', '=', 'web'], ['web/p50']],
+    [
+      ['run', '--experiment', '='],
+      ['ml/loss', 'ml/speed', 'web/p50'],
+    ],
     [['sec'], []],
     [[], ['run', 'results', 'service', 'help']],
   ])('of %j is %j', async (words, expected) => {

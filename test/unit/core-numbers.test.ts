@@ -4,6 +4,7 @@ import { improvement, isBetter, minEffectAmount, percentChange } from '../../src
 import { Random } from '../../src/core/random.js';
 import { median, noisePercent, standardDeviation } from '../../src/core/statistics.js';
 import {
+  digitsApart,
   formatBytes,
   formatMetric,
   formatPercent,
@@ -78,6 +79,21 @@ describe('values', () => {
     );
   });
 
+  it('side by side have as many digits as tell them apart', () => {
+    expect(digitsApart([119.193, 119.193])).toBe(6);
+    const [a, b] = [119.19304, 119.19301];
+    expect([a, b].map((value) => formatMetric('p50_ms', value, digitsApart([a, b])))).toEqual([
+      '119.19304 ms',
+      '119.19301 ms',
+    ]);
+    fc.assert(
+      fc.property(finite, finite, (one, other) => {
+        const digits = digitsApart([one, other]);
+        expect(formatValue(one, digits) === formatValue(other, digits)).toBe(one === other);
+      }),
+    );
+  });
+
   it.each([
     ['p50_ms', 'ms'],
     ['size_bytes', 'bytes'],
@@ -102,8 +118,11 @@ describe('percentages', () => {
     [0.3, '+0.3 %'],
     [0, '±0 %'],
     [-0, '±0 %'],
-    [0.04, '±0 %'],
-    [-0.04, '±0 %'],
+    [0.04, '+0.04 %'],
+    [-0.04, '-0.04 %'],
+    [0.0049, '+0.005 %'],
+    [-0.0004, '-4e-4 %'],
+    [1e-300, '+1e-300 %'],
     [250.4, '+250 %'],
     [-99.96, '-100.0 %'],
     [2.5e7, '+2.5e+7 %'],

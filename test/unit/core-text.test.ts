@@ -31,6 +31,7 @@ describe('foreign text', () => {
     ['x\u0000y\u0008z', 'xyz'],
     ['abc\u202edcba', 'abcdcba'],
     ['zero\u200bwidth\ufeff', 'zerowidth'],
+    ['soft\u00adhyphen\u2063 and \u{e0049}\u{e0067}tags\u{e007f}', 'softhyphen and tags'],
     ['日本 ünï 🎉', '日本 ünï 🎉'],
   ])('is one printable line: %j', (text, line) => {
     expect(oneLine(text)).toBe(line);

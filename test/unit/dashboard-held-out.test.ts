@@ -61,7 +61,11 @@ describe('held-out values', () => {
       holdout: 0.95,
       reason: 'it failed the held-out check',
     },
-    statistics: { pairs: 5, holdout: { metric: 'val_loss', candidate: 0.95, incumbent: 0.91, allowed: 0.92 } },
+    statistics: {
+      pairs: 5,
+      checks: [{ name: 'loss', passed: true, found: 'val_loss 0.95, at most 1', seconds: null }],
+      holdout: { metric: 'val_loss', candidate: 0.95, incumbent: 0.91, allowed: 0.92 },
+    },
   });
 
   it('have a column only where a trial has one', () => {

@@ -76,6 +76,12 @@ describe('one line per trial', () => {
     );
   });
 
+  it('shows a gain that the usual digits would hide', () => {
+    const trial = trialRow({ metric: 119.19301, incumbentMetric: 119.19304 });
+    const line = trialLine(trial, 41, { ...OPTIONS, like: { value: 119.19304, seconds: 41 } });
+    expect(line).toContain('119.19301 ms   -3e-5 %');
+  });
+
   it('pushes a longer number aside instead of cutting it', () => {
     const line = trialLine(trialRow({ metric: 123_456_789.5 }), 41, OPTIONS);
     expect(line).toContain('123456789.500 ms');
@@ -178,6 +184,31 @@ describe('everything about one trial', () => {
     `);
   });
 
+  it('lists each check with what it found', () => {
+    const checks = [
+      { name: 'size', passed: true, found: 'size_bytes 950 bytes, at most 1050 bytes (baseline 1000 bytes x 1.05)' },
+      { name: 'tests', passed: false, found: 'exit code 1', seconds: 3.21 },
+    ].map((check) => ({ seconds: null, ...check }));
+    const trial = trialRow({ statistics: { pairs: 5, checks } });
+    const text = renderTrial({ ...details, trial, measurements: [] }, 'terminal', { ...PLAIN, width: 60 });
+    expect(text).toContain(
+      [
+        'Checks',
+        '  passed  size   size_bytes 950 bytes, at most 1050 bytes',
+        '                 (baseline 1000 bytes x 1.05)',
+        '  failed  tests  exit code 1, 3.2 s',
+        '',
+        'Statistics',
+        '  pairs  5',
+        '',
+        '',
+      ].join('\n'),
+    );
+    expect(renderTrial({ ...details, trial: trialRow() }, 'terminal', PLAIN)).not.toContain('Checks');
+    const broken = trialRow({ statistics: { checks: [{ name: 1 }, null, 'x'] } });
+    expect(renderTrial({ ...details, trial: broken }, 'terminal', PLAIN)).not.toContain('Checks');
+  });
+
   it('spells out characters that would make code look like other code', () => {
     const text = renderTrial(details, 'terminal', PLAIN);
     expect(text).toContain('<U+202E>');
@@ -269,6 +300,11 @@ describe('the summary at the end of a run', () => {
     `);
   });
 
+  it('tells a small gain from none', () => {
+    const gained = view({ totals: { baselineMetric: 119.19304, incumbentMetric: 119.19301 } });
+    expect(runSummary({ ...input, view: gained }, PLAIN)).toContain('119.19304 ms → 119.19301 ms   -3e-5 %');
+  });
+
   it('offers no merge where nothing beat the baseline', () => {
     const unchanged = view({ totals: { baselineMetric: 14, incumbentMetric: 14, incumbentTrial: 0 } });
     const text = runSummary({ ...input, view: unchanged }, PLAIN);
@@ -286,7 +322,7 @@ describe('the summary at the end of a run', () => {
     const failed = view({ totals: { baselineMetric: null, incumbentMetric: null, incumbentTrial: null } });
     const text = runSummary({ ...input, view: failed, counts: { kept: 0, discarded: 0, crashed: 0 } }, PLAIN);
     expect(text).toContain('nothing was measured');
-    expect(text).not.toMatch(/beat|best|NaN|null/);
+    expect(text).not.toMatch(/beat|best|NaN|null|show/);
   });
 
   it('names a stop reason that has no detail, and shows detail as one printable line', () => {

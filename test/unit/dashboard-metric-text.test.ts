@@ -1,11 +1,19 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { metricFormatter, metricText, percentText } from '../../src/dashboard/metric-text.js';
+import { metricFormatter, metricText, metricTexts, percentText } from '../../src/dashboard/metric-text.js';
 
 describe('values of one table', () => {
   it('have the same number of decimals', () => {
     const format = metricFormatter('p50_ms', [14.02, 12.3, 13]);
     expect([14.02, 12.3, 13, -1.5].map(format)).toEqual(['14.020 ms', '12.300 ms', '13.000 ms', '-1.500 ms']);
+  });
+
+  it('have more where one follows another that would look the same', () => {
+    const format = metricFormatter('p50_ms', [119.193], [119.19304, 119.19301, 88]);
+    expect([119.19304, 119.19301, 88].map(format)).toEqual(['119.19304 ms', '119.19301 ms', '88.00000 ms']);
+    const tiny = metricFormatter('loss', [2.00000004e-7], [2.00000004e-7, 2.00000003e-7]);
+    expect([2.00000004e-7, 2.00000003e-7].map(tiny)).toEqual(['2.00000004e-7', '2.00000003e-7']);
+    expect(metricTexts('p50_ms', [119.19304, null, 119.19301])).toEqual(['119.19304 ms', '-', '119.19301 ms']);
   });
 
   it('stay whole numbers where all are', () => {

@@ -123,7 +123,7 @@ describe.each(['single', 'min_delta'] as const)('the gate %s', (gate) => {
     const comparison = { minEffect: { kind: 'percent', percent: 2 } } as const;
     expect(verdictOf(gate, comparison, { candidate: [90] }).statistics).toEqual({
       gate,
-      rules: 2,
+      rules: 3,
       comparison: { ...BASE, ...comparison },
       evidence: { candidate: [90], incumbent: [] },
     });

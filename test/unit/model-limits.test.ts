@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
@@ -6,6 +6,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { CallAborted } from '../../src/model/aborted.js';
 import { type CacheKey, cached } from '../../src/model/cache.js';
+import { pruneAnswers } from '../../src/model/kept-answers.js';
 import { type Clock, limited, ProviderQueue } from '../../src/model/limits.js';
 import { type ScriptedReply, scriptedModel, scriptedModelFrom } from '../../src/model/scripted.js';
 import type { Model, ModelRequest } from '../../src/model/types.js';
@@ -161,6 +162,19 @@ describe('the cache', () => {
     expect(count.calls).toBe(1);
   });
 
+  it('is used by being given again, so that it is not let go', async () => {
+    const path = folder();
+    const { count, model } = counting([{ outcome: 'ok', text: 'yes' }]);
+    await cached(model, path, KEY)(ask(), signal);
+    for (const name of readdirSync(path, { recursive: true, encoding: 'utf8' })) {
+      if (name.endsWith('.json')) utimesSync(join(path, name), 0, 0);
+    }
+    await cached(model, path, KEY)(ask(), signal);
+    await pruneAnswers(path, { now: Date.now() });
+    expect(await cached(model, path, KEY)(ask(), signal)).toMatchObject({ fromCache: true });
+    expect(count.calls).toBe(1);
+  });
+
   it('keeps no failure and no edit, and takes a damaged file for a miss', async () => {
     const path = folder();
     const { count, model } = counting([{ outcome: 'empty' }, { outcome: 'ok', text: 'yes', repeat: true }]);
@@ -191,6 +205,38 @@ describe('the cache', () => {
     expect(count.calls).toBe(10);
     await cached(model, path, KEY)(ask({ stage: 'other', timeoutMs: 5 }), signal);
     expect(count.calls).toBe(10);
+  });
+});
+
+describe('kept answers', () => {
+  const DAY_MS = 86_400_000;
+  const now = Date.UTC(2026, 10, 21);
+
+  /** Files of 100 bytes by name (`<shelf>/<file>`) and days since they were used. */
+  function answers(daysByName: Readonly<Record<string, number>>): string {
+    const path = folder();
+    for (const [name, days] of Object.entries(daysByName)) {
+      mkdirSync(join(path, name, '..'), { recursive: true });
+      writeFileSync(join(path, name), 'x'.repeat(100));
+      utimesSync(join(path, name), new Date(now), new Date(now - days * DAY_MS));
+    }
+    return path;
+  }
+
+  const left = (path: string) =>
+    readdirSync(path, { recursive: true, encoding: 'utf8' }).filter((name) => name.includes('.'));
+
+  it('are let go when they were not used for thirty days, and nothing else is', async () => {
+    const path = answers({ 'aa/1.json': 29, 'aa/2.json': 31, 'bb/3.json.0a.tmp': 40, 'notes.txt': 90 });
+    await pruneAnswers(path, { now });
+    expect(left(path).sort()).toEqual(['aa/1.json', 'notes.txt']);
+    await pruneAnswers(join(path, 'nowhere'), { now });
+  });
+
+  it('are let go from the longest unused on when they are too many', async () => {
+    const path = answers({ 'aa/old.json': 3, 'bb/new.json': 1, 'cc/middle.json': 2 });
+    await pruneAnswers(path, { now, maxBytes: 250 });
+    expect(left(path).sort()).toEqual(['bb/new.json', 'cc/middle.json']);
   });
 });
 

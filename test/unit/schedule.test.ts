@@ -6,11 +6,11 @@ const at = (text: string) => new Date(text).getTime();
 
 describe('the next trial', () => {
   it('begins at once when none began before', () => {
-    expect(nextStart('monthly', null)).toBe(0);
+    expect(nextStart('monthly', null, 0)).toBe(0);
   });
 
   it('begins so long after the last one began, not after it ended', () => {
-    expect(nextStart({ everyMs: 600_000 }, 1_000)).toBe(601_000);
+    expect(nextStart({ everyMs: 600_000 }, 1_000, 2_000)).toBe(601_000);
   });
 
   it.each([
@@ -20,13 +20,20 @@ describe('the next trial', () => {
     ['monthly', '2026-01-31T10:15:00', '2026-02-01T00:00:00'],
     ['monthly', '2026-12-01T00:00:00', '2027-01-01T00:00:00'],
   ] as const)('is due %s after %s at %s', (interval, last, next) => {
-    expect(nextStart(interval, at(last))).toBe(at(next));
+    expect(nextStart(interval, at(last), at(last))).toBe(at(next));
   });
 
   it('that was missed many times is due once: the slot after the last start lies in the past', () => {
     const now = at('2026-03-09T08:00:00');
-    expect(nextStart('daily', at('2026-03-02T10:15:00'))).toBeLessThan(now);
-    expect(nextStart('daily', now)).toBeGreaterThan(now);
+    expect(nextStart('daily', at('2026-03-02T10:15:00'), now)).toBeLessThan(now);
+    expect(nextStart('daily', now, now)).toBeGreaterThan(now);
+  });
+
+  it('is due at once when the last one began in the future: the clock was set back', () => {
+    const now = at('2026-03-01T08:00:00');
+    for (const interval of ['daily', { everyMs: 600_000 }] as const) {
+      expect(nextStart(interval, at('2026-03-02T08:00:00'), now)).toBeLessThan(now);
+    }
   });
 
   it('is always later than the last one', () => {
@@ -34,7 +41,7 @@ describe('the next trial', () => {
     const intervals = fc.constantFrom('hourly', 'daily', 'weekly', 'monthly', { everyMs: 1 });
     fc.assert(
       fc.property(moments, intervals, (last, interval) => {
-        expect(nextStart(interval as 'hourly', last)).toBeGreaterThan(last);
+        expect(nextStart(interval as 'hourly', last, last)).toBeGreaterThan(last);
       }),
     );
   });

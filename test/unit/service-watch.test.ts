@@ -104,7 +104,7 @@ describe('a service start', () => {
     ...{ id: 7, startedAt: 0, endedAt: 1, stopReason, stopDetail: 'because', crashStreak: 0, idleStreak: 0 },
     ...{ trials: 3, activeSeconds: 1 },
   });
-  const record = { name: 'autoresearch-api', program: [], forgivenSession: null };
+  const record = { name: 'autoresearch-api', program: [], commonDir: null, forgivenSession: null };
 
   it.each([null, 'terminated', 'failed', 'trial_done', 'a reason of a newer version'])('goes on after %s', (reason) => {
     expect(heldBack(session(reason), record)).toBeNull();

@@ -1,8 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { overBudget, spendingOf, stopForMoney } from '../../src/loop/spending.js';
+import { cutShort, overBudget, spendingOf, stopForMoney } from '../../src/loop/spending.js';
 
 const NONE = { maxCostUsd: null, maxTokens: null, maxCostPerTrialUsd: null };
-const spent = (more: object = {}) => ({ usd: 0, tokens: 0, unknownCosts: 0, unknownTokens: 0, ...more });
+const spent = (more: object = {}) => ({
+  usd: 0,
+  tokens: 0,
+  unknownCosts: 0,
+  unknownTokens: 0,
+  unknownJudgeCosts: 0,
+  ...more,
+});
 const paid = (costUsd: number | null, tokens: number | null = 100) => ({
   ...{ costUsd, tokens, denials: [] },
   costSource: costUsd === null ? ('unknown' as const) : ('reported' as const),
@@ -17,6 +24,21 @@ describe('what a proposal took', () => {
   it('is the tokens of all kinds', () => {
     const usage = { inputTokens: 1, cachedTokens: 20, cacheWriteTokens: 300, outputTokens: 4000, calls: 2 };
     expect(spendingOf({ usage, cost: { usd: 0.5, source: 'reported' } })).toEqual(paid(0.5, 4321));
+  });
+});
+
+describe('a call that was cut short', () => {
+  const dearest = { usd: 0.4, tokens: 90 };
+  const nobody = { usd: null, tokens: null };
+  const [none, two] = [{ maxCostPerTrialUsd: null }, { maxCostPerTrialUsd: 2 }];
+  it.each([
+    ['what it said', paid(0.1, 50), { dearest, ...two }, { costUsd: 0.1, costSource: 'reported', tokens: 50 }],
+    ['like the dearest', null, { dearest, ...two }, { costUsd: 0.4, costSource: 'estimated', tokens: 90 }],
+    ['what it said of it', paid(null, 50), { dearest, ...none }, { costUsd: 0.4, tokens: 50 }],
+    ['what one may cost', null, { dearest: nobody, ...two }, { costUsd: 2, costSource: 'estimated', tokens: null }],
+    ['as unknown', null, { dearest: nobody, ...none }, { costUsd: null, costSource: 'unknown', tokens: null }],
+  ])('is charged %s', (_, said, known, charged) => {
+    expect(cutShort(said, known)).toMatchObject(charged);
   });
 });
 
@@ -43,6 +65,7 @@ describe('a run stops', () => {
     ['cost_unknown', { maxCostUsd: 2 }, { unknownCosts: 1 }],
     ['cost_unknown', { maxCostPerTrialUsd: 2 }, { unknownCosts: 1 }],
     ['cost_unknown', { maxTokens: 2 }, { unknownTokens: 1 }],
+    ['cost_unknown', { maxCostUsd: 2 }, { unknownJudgeCosts: 1 }],
   ])('because of %s', (reason, limits, more) => {
     expect(stopForMoney({ ...NONE, ...limits }, spent(more))).toMatchObject({ reason });
   });

@@ -17,7 +17,7 @@ function stop({ limits, counters, ...state }: Change = {}) {
     metric: 'p50_ms',
     direction: 'lower',
     incumbentMetric: 50,
-    spent: { usd: 0, tokens: 0, unknownCosts: 0, unknownTokens: 0 },
+    spent: { usd: 0, tokens: 0, unknownCosts: 0, unknownTokens: 0, unknownJudgeCosts: 0 },
     ...state,
     counters: { id: 1, crashStreak: 0, idleStreak: 0, trials: 0, ...counters },
     limits: {
@@ -160,12 +160,17 @@ describe('the counters of a session', () => {
     for (const outcome of OUTCOMES) expect(countOutcome(before, outcome, 'baseline')).toEqual(before);
   });
 
-  it('go on with what an earlier runner of the session counted, its time too', () => {
+  it('go on with what an earlier runner of the session counted, its time too, but for what it waited', async () => {
     const row = { ...before, startedAt: 0, endedAt: null, stopReason: null, stopDetail: '', activeSeconds: 60 };
-    const session = new Session(row, { now: 1_000_000, counts: true });
-    expect(session.activeMs(1_005_000)).toBe(65_000);
-    // The clock was set back: time already counted stays.
-    expect(session.activeMs(900_000)).toBe(60_000);
-    expect(session.settlement(1_005_000)).toEqual({ ...before, activeMs: 65_000 });
+    let passed = 1_000_000;
+    const session = new Session(row, { counts: true, passedMs: () => passed });
+    passed += 5_000;
+    expect(session.activeMs).toBe(65_000);
+    const wait = session.discount(async () => {
+      passed += 3_600_000;
+      throw new Error('it was told to end');
+    });
+    await expect(wait).rejects.toThrow('told to end');
+    expect(session.settlement()).toEqual({ ...before, activeMs: 65_000 });
   });
 });

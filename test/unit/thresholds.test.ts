@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ThresholdCheck } from '../../src/config/keep-conditions.js';
 import { readThreshold, type Threshold, thresholdText } from '../../src/config/thresholds.js';
-import { limitOf, type MeasuredRun, medianOf, thresholdFailure } from '../../src/evaluate/thresholds.js';
+import { judgeThreshold, limitOf, type MeasuredRun, medianOf } from '../../src/evaluate/thresholds.js';
 import { present } from '../helpers/process.js';
 
 const finite = fc.double({ noNaN: true, noDefaultInfinity: true });
@@ -36,7 +36,8 @@ const runs = (...values: number[]): MeasuredRun[] =>
   values.map((size_bytes) => ({ metric: 1, secondary: { size_bytes } }));
 
 function failure(text: string, candidate: readonly MeasuredRun[], baseline = runs(1_000_000)): string | null {
-  return thresholdFailure(check(text), { metric: 'score', candidate, baseline, incumbent: runs(500) });
+  const { passed, found } = judgeThreshold(check(text), { metric: 'score', candidate, baseline, incumbent: runs(500) });
+  return passed ? null : found;
 }
 
 describe('a limit for a number', () => {
@@ -136,9 +137,17 @@ describe('a candidate', () => {
     expect(failure(text, runs(1_200_000))).toBe(reason);
   });
 
+  it('that is within the limit is told both sides', () => {
+    const evidence = { metric: 'score', candidate: runs(950), baseline: runs(1_000), incumbent: [] };
+    expect(judgeThreshold(check('size_bytes <= baseline * 1.05'), evidence)).toEqual({
+      passed: true,
+      found: 'size_bytes 950 bytes, at most 1050 bytes (baseline 1000 bytes x 1.05)',
+    });
+  });
+
   it('that misses by less than six digits show is told the whole numbers', () => {
     expect(failure('size_bytes <= 0.3', [{ metric: 1, secondary: { size_bytes: 0.30000000000000004 } }])).toContain(
-      'size_bytes 0.30000000000000004 is over the check "size": at most 0.3',
+      'size_bytes 0.30000000000000004 bytes is over the check "size": at most 0.3 bytes',
     );
   });
 

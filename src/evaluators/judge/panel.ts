@@ -3,12 +3,13 @@
  * passes (limits, outages, time) is told apart from what the operator must mend.
  */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AppError } from '../../core/errors.js';
 import { CallAborted } from '../../model/aborted.js';
 import { ADAPTERS } from '../../model/adapters/index.js';
 import { cureOf } from '../../model/failures.js';
+import { answersFolder } from '../../model/kept-answers.js';
 import { Meter } from '../../model/meter.js';
 import { modelOf, queueOf, type RoleSettings } from '../../model/resolve.js';
 import type { Failure, Model, ModelReply, ModelRequest, OkReply } from '../../model/types.js';
@@ -184,8 +185,7 @@ function installOf({ adapter }: RoleSettings): string | null {
 
 /** Null where nothing can be kept, as in a sandbox: then every question is asked. */
 async function cacheFolder(io: EvaluatorIo): Promise<string | null> {
-  const base = io.env['XDG_CACHE_HOME'] || join(io.env['HOME'] || homedir(), '.cache');
-  const folder = join(base, 'autoresearch', 'answers');
+  const folder = answersFolder(io.env);
   try {
     await mkdir(folder, { recursive: true });
     await rm(await mkdtemp(join(folder, 'probe-')), { recursive: true });

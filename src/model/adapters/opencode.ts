@@ -2,9 +2,9 @@
  * opencode, `opencode run --format json`. An unknown agent falls back to one with all permissions, so what is denied is
  * denied twice; a denied tool shows only in the last event or on stderr.
  */
-import { eventsOf, listOf, messageOf, objectOf, textOf } from '../events.js';
+import { eventsOf, isObject, listOf, messageOf, objectOf, textOf } from '../events.js';
 import type { CallMode, FailureOutcome, JsonObject, Usage } from '../types.js';
-import { addUsage, count } from '../usage.js';
+import { addPrice, addUsage, count } from '../usage.js';
 import { type Adapter, DONE, endOfText, flag, MAX_DENIALS, type StreamEnd, type StreamParser } from './types.js';
 
 const ANSWER_AGENT = 'autoresearch-answer';
@@ -59,7 +59,7 @@ class OpencodeParser implements StreamParser {
   #problem: StreamEnd | null = null;
   #session = '';
   #usage: Usage | null = null;
-  #usd: number | null = null;
+  #usd: number | null = 0;
   #denials: string[] = [];
 
   constructor(mode: CallMode) {
@@ -119,14 +119,16 @@ class OpencodeParser implements StreamParser {
     this.#stop = textOf(part['reason']);
     const tokens = objectOf(part['tokens']);
     const cache = objectOf(tokens['cache']);
-    this.#usage = addUsage(this.#usage, {
-      inputTokens: count(tokens['input']),
-      cachedTokens: count(cache['read']),
-      cacheWriteTokens: count(cache['write']),
-      outputTokens: count(tokens['output']) + count(tokens['reasoning']),
-      calls: this.#usage === null ? 1 : 0,
-    });
-    this.#usd = (this.#usd ?? 0) + count(part['cost']);
+    if (isObject(part['tokens'])) {
+      this.#usage = addUsage(this.#usage, {
+        inputTokens: count(tokens['input']),
+        cachedTokens: count(cache['read']),
+        cacheWriteTokens: count(cache['write']),
+        outputTokens: count(tokens['output']) + count(tokens['reasoning']),
+        calls: this.#usage === null ? 1 : 0,
+      });
+    }
+    this.#usd = addPrice(this.#usd, part['cost']);
   }
 
   #streamEnd(): StreamEnd | null {

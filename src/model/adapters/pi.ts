@@ -2,9 +2,9 @@
  * pi, `pi -p --mode json`. It has no sandbox and asks no permission; it exits with 0 after errors of the model, and takes
  * the value of a flag that it does not know for a message.
  */
-import { eventsOf, isObject, listOf, numberOf, objectOf, textOf } from '../events.js';
+import { eventsOf, isObject, listOf, objectOf, textOf } from '../events.js';
 import type { CallMode, JsonObject, Usage } from '../types.js';
-import { addUsage, count, totalTokens } from '../usage.js';
+import { addPrice, addUsage, count, totalTokens } from '../usage.js';
 import { type Adapter, DONE, endOfText, type StreamEnd, type StreamParser } from './types.js';
 
 export const pi: Adapter = {
@@ -45,7 +45,7 @@ class PiParser implements StreamParser {
   #text = '';
   #isOver = false;
   #usage: Usage | null = null;
-  #usd: number | null = null;
+  #usd: number | null = 0;
 
   constructor(mode: CallMode) {
     this.#mode = mode;
@@ -84,8 +84,7 @@ class PiParser implements StreamParser {
     if (!isObject(message['usage'])) return;
     const usage = message['usage'];
     this.#usage = addUsage(this.#usage, usageOf(usage, this.#usage === null ? 1 : 0));
-    const cost = numberOf(objectOf(usage['cost'])['total']);
-    if (cost !== null) this.#usd = (this.#usd ?? 0) + count(cost);
+    this.#usd = addPrice(this.#usd, objectOf(usage['cost'])['total']);
   }
 
   #streamEnd(): StreamEnd | null {

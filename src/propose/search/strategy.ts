@@ -52,6 +52,8 @@ const SHRINK_AFTER_MISS = 0.88;
 const SHARE_OF_PAIRS = 0.3;
 const SHARE_ANYWHERE = 0.06;
 const POOL = 6;
+/** Of so many observations the guess is made: older ones would make each trial dearer than the one before. */
+const REMEMBERED = 1_000;
 
 export function initialState(seed: number): SearchState {
   const random = new Random(seed).state;
@@ -88,7 +90,8 @@ export function suggest(state: SearchState, question: Question): Suggestion | nu
     if (isNew(candidate)) pool.push(candidate);
   }
   const now: Observation = { values: current, verdict: 'keep', metric: question.currentMetric };
-  const known = [...comparable(state, space).filter(({ values }) => !samePlace(space, values, current)), now];
+  const elsewhereKnown = comparable(state, space).filter(({ values }) => !samePlace(space, values, current));
+  const known = [...elsewhereKnown.slice(-REMEMBERED), now];
   const chosen = mostPromising(pool, known, question);
   if (chosen) return answer(chosen, 'local', plan.length);
   const elsewhere = anyNew(space, tried, random);

@@ -64,9 +64,12 @@ function weightedMean(ranks: readonly number[], gaps: readonly number[]): number
 /** 0 for the best measured value, 1 for the worst, more for a crash; a keep that was not measured counts as best. */
 function ranksOf(observations: readonly Observation[], direction: Direction): number[] {
   const values = observations.map(({ metric }) => metric).filter((metric) => metric !== null);
+  const bestFirst = [...values].sort((a, b) => (isBetter(direction, a, b) ? -1 : isBetter(direction, b, a) ? 1 : 0));
+  const better = new Map<number, number>();
+  for (const [index, value] of bestFirst.entries()) if (!better.has(value)) better.set(value, index);
   return observations.map(({ metric, verdict }) => {
     if (verdict === 'crash') return CRASH_RANK;
     if (metric === null) return verdict === 'keep' ? 0 : 1;
-    return values.filter((value) => isBetter(direction, value, metric)).length / Math.max(1, values.length - 1);
+    return (better.get(metric) ?? 0) / Math.max(1, values.length - 1);
   });
 }
