@@ -25,6 +25,8 @@ export interface ExperimentViewInput {
   readonly heartbeatAt: number | null;
   /** Rows taken over from an older results.tsv. */
   readonly importedCount: number;
+  /** The baseline's value and the best code's were measured in different epochs. */
+  readonly machineChanged?: boolean;
   readonly proof: Proof;
   /** The best of the kept commits by what is held out; absent where nothing was chosen. */
   readonly final?: FinalPick | null;
@@ -45,9 +47,11 @@ export interface ExperimentView {
   readonly imported: number;
   readonly baseline: number | null;
   readonly best: number | null;
-  /** From the baseline to the best, in percent, negative when the number fell; null without either or from zero. */
+  /** From the baseline to the best, in percent, negative when the number fell; null without either, from zero, or across epochs. */
   readonly changePercent: number | null;
-  /** Whether the best is better than the baseline; null without either. */
+  /** The two values above are not comparable: only fresh pairs (`proof`) tell the gain. */
+  readonly machineChanged: boolean;
+  /** Whether the best is better than the baseline; null without either. Across epochs: whether anything was kept. */
   readonly improved: boolean | null;
   /** How far the gain is proved. */
   readonly proof: Proof;
@@ -76,6 +80,8 @@ export function experimentView(input: ExperimentViewInput): ExperimentView {
   const baseline = totals.baselineMetric;
   const best = totals.incumbentMetric;
   const compared = baseline !== null && best !== null;
+  const machineChanged = compared && input.machineChanged === true;
+  const isImproved = compared && (machineChanged ? totals.kept > 0 : isBetter(direction, best, baseline));
   return {
     name: input.name,
     metric: input.metric,
@@ -89,8 +95,9 @@ export function experimentView(input: ExperimentViewInput): ExperimentView {
     imported: input.importedCount,
     baseline,
     best,
-    changePercent: compared ? percentChange(baseline, best) : null,
-    improved: compared ? isBetter(direction, best, baseline) : null,
+    changePercent: compared && !machineChanged ? percentChange(baseline, best) : null,
+    machineChanged,
+    improved: compared ? isImproved : null,
     proof: input.proof,
     final: input.final ?? null,
     incumbentTrial: totals.incumbentTrial,

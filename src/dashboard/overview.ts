@@ -35,7 +35,19 @@ export function renderOverview(views: readonly ExperimentView[], format: Format,
 
 /** `-9.9 %`, `n/a` from a zero baseline, `-` where nothing was measured. */
 export function changeText(view: ExperimentView): string {
-  return view.improved === null ? '-' : percentText(view.changePercent);
+  if (view.improved === null) return '-';
+  return view.machineChanged ? 'machine changed' : percentText(view.changePercent);
+}
+
+/** `12 trials`. */
+export function trialsText(count: number): string {
+  return `${count} ${count === 1 ? 'trial' : 'trials'}`;
+}
+
+/** `trial 3, 5 trials ago`: where the best code comes from; empty where nothing was measured. */
+export function incumbentText({ incumbentTrial, sinceKeep }: ExperimentView): string {
+  if (incumbentTrial === null) return '';
+  return `trial ${incumbentTrial}${sinceKeep > 0 ? `, ${trialsText(sinceKeep)} ago` : ''}`;
 }
 
 export function statePaint(state: ExperimentState, tones: Palette): Paint {
@@ -64,6 +76,7 @@ export function viewJson(view: ExperimentView): { readonly [key: string]: Json }
     baseline: finiteOrNull(view.baseline),
     best: finiteOrNull(view.best),
     changePercent: finiteOrNull(view.changePercent),
+    machineChanged: view.machineChanged,
     improved: view.improved,
     proof: proofJson(view.proof),
     final: finalPickJson(view.final),

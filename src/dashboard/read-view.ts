@@ -57,6 +57,7 @@ export function readExperiment(experiment: Experiment, repository: Repository, n
       session: store?.newestSession() ?? null,
       runner,
       heartbeatAt,
+      machineChanged: store !== null && changedSinceBaseline(store),
       proof: store ? proofOf(store) : UNVERIFIED,
       final: store && !isBelowProposal(process.env) ? finalPickOf(store) : null,
       importedCount: typeof imported === 'number' ? imported : 0,
@@ -67,4 +68,9 @@ export function readExperiment(experiment: Experiment, repository: Repository, n
     store?.close();
     throw error;
   }
+}
+
+function changedSinceBaseline(store: StoreReader): boolean {
+  const kept = store.incumbentTrial();
+  return kept !== null && store.epochs(kept.revision).some(({ trialId }) => trialId <= kept.id);
 }

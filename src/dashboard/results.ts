@@ -13,7 +13,7 @@ import type { ExperimentView } from './experiment-view.js';
 import { csvDocument, type Format, finiteOrNull, jsonDocument, markdownTable, markdownText } from './formats.js';
 import { finalPickCommand, finalPickText } from './held-out.js';
 import { metricFormatter, metricText, metricTexts } from './metric-text.js';
-import { changePaint, changeText, statePaint, viewJson } from './overview.js';
+import { changePaint, changeText, incumbentText, statePaint, viewJson } from './overview.js';
 import { proofText } from './proof.js';
 import { type Cell, type Column, palette, renderColumns, type TerminalStyle } from './terminal.js';
 import { trialJson } from './trial-json.js';
@@ -135,14 +135,12 @@ function headLines({ view, epochs = [] }: Results, style: TerminalStyle): string
   const name = formatExperimentName(view.name);
   const measure = `${oneLine(view.metric, 60)}, ${view.direction} is better`;
   const change = view.improved === null ? '' : (changePaint(view.improved, tones) ?? same)(changeText(view));
-  const since = view.sinceKeep > 0 ? `, ${view.sinceKeep} ago` : '';
-  const from = view.incumbentTrial === null ? '' : `trial ${view.incumbentTrial}${since}`;
   const [baseline, best] = metricTexts(view.metric, [view.baseline, view.best] as const);
   const verified = view.improved ? tones.faint(proofText(view.metric, view.proof)) : '';
   const facts: [string, string][] = [
     ['metric', measure],
     ['baseline', baseline],
-    ['best', [tones.strong(best), change, verified, tones.faint(from)].filter(Boolean).join('   ')],
+    ['best', [tones.strong(best), change, verified, tones.faint(incumbentText(view))].filter(Boolean).join('   ')],
     ['trials', `${view.trials}: ${countsText(view)}`],
     ...finalFacts(view),
     ...epochFacts(view.metric, epochs.slice(-1)).map((text): [string, string] => ['level', tones.warn(text)]),

@@ -13,7 +13,7 @@ import type { ExperimentView } from './experiment-view.js';
 import { finiteOrNull, isoTime, jsonDocument } from './formats.js';
 import { finalPickCommand, finalPickText } from './held-out.js';
 import { metricTexts } from './metric-text.js';
-import { changePaint, changeText, statePaint, viewJson } from './overview.js';
+import { changePaint, changeText, incumbentText, statePaint, trialsText, viewJson } from './overview.js';
 import { proofText } from './proof.js';
 import { shortCommit, stopText } from './results.js';
 import { palette, type TerminalStyle, wrap } from './terminal.js';
@@ -133,7 +133,7 @@ function sessionFacts({ session, view }: StatusReport): Fact[] {
   const trials = counts.kept + counts.discarded + counts.crashed;
   const all = trials === view.trials ? '' : `, ${view.trials} in all`;
   const time = view.elapsedSeconds === null ? '' : ` in ${formatSeconds(view.elapsedSeconds)}`;
-  return [['session', [`${trials} trials${time}: ${tally}${all}`, ...streaks].join('; ')]];
+  return [['session', [`${trialsText(trials)}${time}: ${tally}${all}`, ...streaks].join('; ')]];
 }
 
 function bestText(view: ExperimentView, best: string, style: TerminalStyle): string {
@@ -141,12 +141,10 @@ function bestText(view: ExperimentView, best: string, style: TerminalStyle): str
   if (view.best === null) return '-';
   const change = view.improved === null ? '' : changeText(view);
   const painted = changePaint(view.improved, tones)?.(change) ?? change;
-  const from = view.incumbentTrial === null ? '' : `trial ${view.incumbentTrial}`;
-  const ago = view.sinceKeep > 0 ? `, ${view.sinceKeep} ago` : '';
   return [
     tones.strong(best),
     ...(view.improved ? [`${painted} (${proofText(view.metric, view.proof)})`] : [painted]),
-    tones.faint(from + ago),
+    tones.faint(incumbentText(view)),
   ]
     .filter((part) => part !== '')
     .join('   ');

@@ -7,7 +7,7 @@ import { formatSeconds } from '../core/units.js';
 import type { ExperimentView } from './experiment-view.js';
 import { finalPickCommand, finalPickText } from './held-out.js';
 import { metricTexts } from './metric-text.js';
-import { changePaint, changeText } from './overview.js';
+import { changePaint, changeText, trialsText } from './overview.js';
 import { proofText } from './proof.js';
 import { countsText, shortCommit, stopText } from './results.js';
 import { palette, type TerminalStyle, wrap } from './terminal.js';
@@ -51,10 +51,6 @@ function sessionTrials({ counts }: SummaryInput): number {
 
 function allText(view: ExperimentView): string {
   return `${trialsText(view.trials)}: ${countsText(view)}`;
-}
-
-function trialsText(trials: number): string {
-  return `${trials} ${trials === 1 ? 'trial' : 'trials'}`;
 }
 
 function sessionText(input: SummaryInput): string {

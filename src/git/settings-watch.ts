@@ -3,7 +3,7 @@
  * them and names what changed; never changes one. Without a change no git is started.
  */
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { errnoOf } from '../core/errors.js';
 import { oneLine } from '../core/text.js';
@@ -153,10 +153,15 @@ function isConfig(path: string): boolean {
 
 /** Null for what cannot be read as a file, which then differs from any file. */
 function contentOf(path: string): Buffer | null {
+  let descriptor: number | null = null;
   try {
-    return readFileSync(path);
+    // Without O_NONBLOCK a named pipe would hold the runner for ever.
+    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    return fstatSync(descriptor).isFile() ? readFileSync(descriptor) : Buffer.from('(no file)');
   } catch (error) {
     if (errnoOf(error) === undefined) throw error;
     return Buffer.from(`(${errnoOf(error)})`);
+  } finally {
+    if (descriptor !== null) closeSync(descriptor);
   }
 }

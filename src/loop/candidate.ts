@@ -65,7 +65,8 @@ export async function endWithoutCandidate(
   const patch = nothing.outcome === 'agent_error' ? await rescueAndReset(context, trial) : null;
   const notes = patch === null ? [] : [`its unfinished changes are saved in ${patch}`];
   const reason = intrusion === null ? nothing.reason : `${nothing.reason}; ${intrusion.reason}`;
-  const spending = spendingOf(nothing);
+  const said = spendingOf(nothing);
+  const spending = nothing.cutShort ? chargeOf(context, said) : said;
   const excused = nothing.retryAt !== undefined;
   return endUncounted(context, trial, { outcome: nothing.outcome, reason, notes, spending, excused });
 }

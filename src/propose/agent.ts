@@ -149,7 +149,7 @@ export class AgentProposer implements Proposer {
         if (cure !== null && this.#isBlocked) throw this.#mend(reason, cure);
         this.#isBlocked = cure !== null;
         if (cure === null) this.#failures += 1;
-        return { ...nothing(reason), ...spending };
+        return { ...nothing(reason), ...spending, cutShort: reply.outcome === 'timeout' };
       }
     }
   }

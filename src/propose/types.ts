@@ -87,6 +87,8 @@ export interface Nothing extends Spending {
   readonly reason: string;
   /** True when this proposer has nothing left: the loop stops instead of asking again. */
   readonly final: boolean;
+  /** The call was ended before it could say what it took. */
+  readonly cutShort?: boolean;
   /** A rate limit, which is nobody's fault, ends then: milliseconds since 1970. Such an attempt is not an idle one. */
   readonly retryAt?: number;
 }

@@ -52,7 +52,7 @@ describe.each(PRESETS)('an agent by preset %s', (preset) => {
   it('that is silent for too long is ended', async () => {
     const place = new AgentPlace();
     const result = await place.propose(preset, 'hangs', { idleMs: 400 });
-    expect(result).toMatchObject({ kind: 'nothing', outcome: 'agent_error' });
+    expect(result).toMatchObject({ kind: 'nothing', outcome: 'agent_error', cutShort: true });
     expect(result).toHaveProperty('reason', expect.stringContaining('was silent for 0.4 s'));
   });
 

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
@@ -248,6 +249,11 @@ describe('settings of git', () => {
     ['a key removed', ({ user }) => user.git('config', '--unset', 'core.bare'), 'core.bare in .git/config'],
     ['an include', ({ user }) => user.git('config', 'include.path', '/tmp/x'), 'include.path in .git/config'],
     ['a file that git cannot read', ({ user }) => user.write('.git/config', '[core\n'), '(unreadable)'],
+    [
+      'a pipe that nobody writes to',
+      ({ user }) => void execFileSync('mkfifo', [join(user.path, '.git/config.worktree')]),
+      '.git/config.worktree',
+    ],
     ['a hook', ({ user }) => user.write('.git/hooks/pre-commit', '', 0o755), '.git/hooks/pre-commit'],
     [
       'attributes',

@@ -71,7 +71,7 @@ describe('status', () => {
     expect(code).toBe(3);
     expect(stdout).toMatch(/runner +not running/);
     expect(stdout).toMatch(/stopped +2 trials were asked for/);
-    expect(stdout).toMatch(/best +80 ms +-20\.0 % \(unverified\) +trial 1, 2 ago/);
+    expect(stdout).toMatch(/best +80 ms +-20\.0 % \(unverified\) +trial 1, 2 trials ago/);
     expect(stdout).toContain(`${experiment.incumbent.slice(0, 7)} on branch autoresearch/engineering/api-speed`);
     expect(stdout).not.toContain('--ff-only');
   });

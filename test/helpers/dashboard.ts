@@ -118,6 +118,7 @@ export interface ViewChanges {
   readonly importedCount?: number;
   readonly proof?: ExperimentView['proof'];
   readonly name?: string;
+  readonly machineChanged?: boolean;
 }
 
 export function view(changes: ViewChanges = {}): ExperimentView {
@@ -131,6 +132,7 @@ export function view(changes: ViewChanges = {}): ExperimentView {
     heartbeatAt: null,
     importedCount: changes.importedCount ?? 0,
     proof: changes.proof ?? { kind: 'unverified' },
+    machineChanged: changes.machineChanged ?? false,
     now: NOW,
   });
 }

@@ -136,6 +136,17 @@ describe('a call that was cut short', () => {
     ]);
   });
 
+  it('by its time limit is charged like the dearest so far too, and the night goes on', async () => {
+    const last = { value: 70, event: done(0.1) };
+    const experiment = experimentWith([dear, 'hang', last], { 'limits.max_cost_usd': 1, 'agent.idle_minutes': 0.02 });
+    await experiment.run({ maxExperiments: 2 });
+    expect(costs(experiment)).toMatchObject([
+      { costUsd: 0.4, costSource: 'reported' },
+      { costUsd: 0.4, costSource: 'estimated', tokens: 120 },
+      { costUsd: 0.1, costSource: 'reported' },
+    ]);
+  });
+
   it.each([
     ['like the dearest so far', [dear], {}, { costUsd: 0.4, costSource: 'estimated', tokens: 120 }],
     [

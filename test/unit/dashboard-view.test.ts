@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { changeText } from '../../src/dashboard/overview.js';
 import { NOW, sessionRow, view } from '../helpers/dashboard.js';
 
 const HOUR_MS = 3_600_000;
@@ -49,6 +50,15 @@ describe('best and change', () => {
   it('has no percentage of zero but still knows better from worse', () => {
     expect(change(0, 3, 'higher')).toMatchObject({ changePercent: null, improved: true });
     expect(change(0, 3, 'lower')).toMatchObject({ changePercent: null, improved: false });
+  });
+
+  it('compares nothing across a change of the machine: then a keep tells that it is better', () => {
+    const slower = { baselineMetric: 10, incumbentMetric: 12, kept: 3 };
+    const changed = view({ totals: slower, machineChanged: true });
+    expect(changed).toMatchObject({ changePercent: null, improved: true, machineChanged: true });
+    expect(changeText(changed)).toBe('machine changed');
+    expect(view({ totals: { ...slower, kept: 0 }, machineChanged: true }).improved).toBe(false);
+    expect(view({ totals: slower })).toMatchObject({ changePercent: 20, improved: false, machineChanged: false });
   });
 
   it('has none where the baseline or the incumbent was not measured', () => {
