@@ -1,4 +1,4 @@
-import { accessSync, constants, mkdtempSync, rmSync, statfsSync } from 'node:fs';
+import { accessSync, chmodSync, constants, mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 
 const MEMORY = '/dev/shm';
@@ -11,6 +11,7 @@ const ENOUGH_BYTES = 4 * 1024 ** 3;
 export default function useMemory(): (() => void) | undefined {
   if (!isRoomy()) return undefined;
   const folder = mkdtempSync(join(MEMORY, 'ar-'));
+  chmodSync(folder, 0o755); // Like the system's: some tests look in as another user.
   process.env['TESTS_TMPDIR'] = folder;
   return () => rmSync(folder, { recursive: true, force: true });
 }
