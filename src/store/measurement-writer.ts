@@ -2,6 +2,7 @@ import type { Json } from '../core/json.js';
 import type { Measurement } from '../core/measurement.js';
 import type { MachineReport } from '../process/machine.js';
 import type { Containment, ProcessIdentity } from '../process/types.js';
+import { piecesFrom, piecesOf } from './pieces.js';
 import { StoreReader } from './reader.js';
 import type { MeasurementStart } from './steps.js';
 
@@ -71,11 +72,18 @@ export class MeasurementWriter extends StoreReader {
   }
 
   setFact(key: string, value: Json): void {
-    this.run(
-      'INSERT INTO facts (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
-      key,
-      JSON.stringify(value),
-    );
+    const pieces = piecesOf(key, JSON.stringify(value));
+    this.transaction(() => {
+      for (const piece of pieces) {
+        this.run(
+          `INSERT INTO facts (key, value) VALUES (?, ?)
+             ON CONFLICT (key) DO UPDATE SET value = excluded.value WHERE value != excluded.value`,
+          piece.key,
+          piece.text,
+        );
+      }
+      this.run('DELETE FROM facts WHERE key >= ? AND key < ?', ...piecesFrom(key, pieces.length));
+    });
   }
 
   protected transaction<T>(work: () => T): T {

@@ -3,6 +3,7 @@ import type { Direction } from '../core/metric.js';
 import { type Columns, epochFromColumns, sessionFromColumns, trialFromColumns } from './codec.js';
 import { openForReading } from './database.js';
 import { MeasurementReader } from './measurement-reader.js';
+import { piecesFrom } from './pieces.js';
 import type { DearestRow, EpochRow, RevisionRow, SessionRow, SpentRow, Totals, TrialKind, TrialRow } from './rows.js';
 
 /** Counts over all settled trials up to an id. */
@@ -261,8 +262,12 @@ export class StoreReader extends MeasurementReader {
   }
 
   fact(key: string): Json | undefined {
-    const row = this.get('SELECT value FROM facts WHERE key = ?', key);
-    return row ? (JSON.parse(String(row['value'])) as Json) : undefined;
+    const rows = this.all(
+      'SELECT value FROM facts WHERE key = ? OR (key >= ? AND key < ?) ORDER BY key',
+      key,
+      ...piecesFrom(key, 1),
+    );
+    return rows.length > 0 ? (JSON.parse(rows.map((row) => String(row['value'])).join('')) as Json) : undefined;
   }
 
   /** Level shifts of the machine under a revision, oldest first. */

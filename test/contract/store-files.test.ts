@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../../src/core/errors.js';
 import { StoreReader } from '../../src/store/reader.js';
@@ -167,5 +168,42 @@ describe('the file of a store', () => {
     store.setFact('a', [1, { b: null }]);
     store.setFact('a', 'again');
     expect(store.fact('a')).toBe('again');
+  });
+
+  it('keeps a fact of any length, and writes only the end of one that has grown', () => {
+    const { store, path } = temporaryStore();
+    const raw = new Database(path, { readonly: true });
+    const written = (work: () => void) => {
+      work();
+      return Number(raw.prepare("SELECT COUNT(*) FROM facts WHERE key LIKE 'long%'").pluck().get());
+    };
+    const history = Array.from({ length: 10_000 }, (_, index) => `${index} ünïcode 日本 𝄞`);
+    const pieces = written(() => store.setFact('long', { history, step: 0.3 }));
+    expect(pieces).toBeGreaterThan(10);
+    store.setFact('longer', 1);
+    expect(store.fact('long')).toEqual({ history, step: 0.3 });
+    const before = Number(Object(store)['database'].prepare('SELECT total_changes()').pluck().get());
+    store.setFact('long', { history: [...history, 'one more'], step: 0.5 });
+    const changes = Number(Object(store)['database'].prepare('SELECT total_changes()').pluck().get()) - before;
+    expect(changes).toBeLessThanOrEqual(2);
+    expect(store.fact('long')).toEqual({ history: [...history, 'one more'], step: 0.5 });
+    store.setFact('long', 'short');
+    expect(store.fact('long')).toBe('short');
+    expect(store.fact('longer')).toBe(1);
+    expect(written(() => undefined)).toBe(2);
+    raw.close();
+  });
+
+  it('gives back every text that it was given', () => {
+    const { store } = temporaryStore();
+    const halves = fc.constantFrom('𝄞', 'a', 'é', '"', '\n');
+    const texts = fc.tuple(halves, fc.integer({ min: 16_370, max: 16_390 }), halves);
+    fc.assert(
+      fc.property(texts, ([filling, length, end]) => {
+        const text = `${filling.repeat(length)}${end.repeat(20)}`;
+        store.setFact('text', text);
+        expect(store.fact('text') === text).toBe(true);
+      }),
+    );
   });
 });

@@ -77,8 +77,10 @@ export class SearchProposer implements Proposer {
     this.#state = learn(this.#state, suggestion, { verdict: trial.verdict ?? 'discard', metric });
   }
 
+  /** No copy: the state is replaced, never changed. What grows comes first: the store then writes only its end. */
   snapshot(): Json {
-    return JSON.parse(JSON.stringify({ state: this.#state, pending: this.#pending }));
+    const { history, ...rest } = this.#state;
+    return { state: { history, ...rest }, pending: this.#pending } as unknown as Json;
   }
 
   /** @throws AppError store when the state was not written by this search. */
