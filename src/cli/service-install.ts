@@ -43,7 +43,7 @@ export async function install(options: InstallOptions): Promise<void> {
     });
   }
   const definition = definitionOf(target, experiment.root);
-  if (options.system) return out(systemInstructions(target, definition));
+  if (options.system) return out(systemInstructions(target, { definition, variables: options.env }));
   if (options.print) return out(manager.render(definition));
   refuseAnother(target);
   const values = valuesOf(options.env, process.env);
@@ -150,7 +150,10 @@ async function seeToLingering(label: string, wanted: boolean): Promise<void> {
   talk(`  loginctl enable-linger ${user}      (or: autoresearch service install --linger --experiment ${label})`);
 }
 
-function systemInstructions({ manager }: ServiceTarget, definition: ServiceDefinition): string {
+function systemInstructions(
+  { manager }: ServiceTarget,
+  { definition, variables }: { definition: ServiceDefinition; variables: readonly string[] },
+): string {
   if (manager.kind === 'launchd') {
     return 'On macOS the agent of your account is the service: autoresearch service install';
   }
@@ -158,6 +161,7 @@ function systemInstructions({ manager }: ServiceTarget, definition: ServiceDefin
   const path = `/etc/systemd/system/${manager.title}`;
   return [
     unit,
+    ...environmentInstructions(definition, variables),
     '# Nothing was changed. To make this a service of the whole machine, which starts without a login:',
     `#   mkdir -p ${quoted(dirname(definition.files.log))}`,
     `#   autoresearch service install --system --experiment ${definition.experiment} | sudo tee ${path} >/dev/null`,
@@ -166,6 +170,16 @@ function systemInstructions({ manager }: ServiceTarget, definition: ServiceDefin
     '# and to undo it:',
     `#   sudo systemctl disable --now ${manager.title} && sudo rm ${path}`,
   ].join('\n');
+}
+
+/** Printed text must not hold their values. */
+function environmentInstructions({ files }: ServiceDefinition, variables: readonly string[]): string[] {
+  if (variables.length === 0) return [];
+  const path = quoted(files.environment);
+  return [
+    `# The unit reads ${variables.join(', ')} from a file; for each of them, with its value:`,
+    `#   mkdir -p ${quoted(dirname(files.environment))} && (umask 077; echo 'NAME="value"' >> ${path})`,
+  ];
 }
 
 export async function uninstall(options: TargetOptions): Promise<void> {

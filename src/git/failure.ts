@@ -56,6 +56,7 @@ function cure(failed: FailedGit, command: string): string {
   if (failed.timedOut) {
     return `run "${command}" by hand there: a filter (LFS), a prompt or a network file system may hang`;
   }
+  if (/^the folder /.test(failed.problem)) return 'put it back, or name where it is now with --path';
   if (failed.problem) return 'install git 2.30 or newer and put it on PATH';
   for (const [pattern, hint] of CURES) {
     const match = failed.stderr.match(pattern);

@@ -3,6 +3,7 @@
  * it. Never for code of a user or an agent (see run-command.ts).
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { errnoOf, errorMessage } from '../core/errors.js';
 import { drain } from './drain.js';
 
@@ -152,5 +153,6 @@ class ToolRun {
 function startProblem(program: string, cwd: string | undefined, error: Error): string {
   if (errnoOf(error) !== 'ENOENT') return `${program} could not be started: ${error.message}`;
   // Node reports a missing folder as a missing program.
-  return `${program} is not on PATH${cwd === undefined ? '' : `, or the folder ${cwd} does not exist`}`;
+  if (cwd !== undefined && !existsSync(cwd)) return `the folder ${cwd} does not exist`;
+  return `${program} is not on PATH`;
 }

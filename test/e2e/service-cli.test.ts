@@ -33,7 +33,9 @@ describe('service install', () => {
     const printed = install(experiment, '--print');
     expect(printed.stdout).toContain(experiment.repository.path);
     expect(printed.stdout).toContain(process.execPath);
-    expect(install(experiment, '--system').stdout).toContain('service');
+    const system = install(experiment, '--system', '--env', 'HOME').stdout;
+    expect(system).toContain('sudo systemctl enable --now');
+    expect(system).toMatch(/# The unit reads HOME from a file.*\n#   mkdir -p .* && \(umask 077; echo 'NAME="value"' >> .*/);
     expect((await command(experiment, 'service', 'status')).code).toBe(4);
   });
 
