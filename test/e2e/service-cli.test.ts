@@ -35,7 +35,9 @@ describe('service install', () => {
     expect(printed.stdout).toContain(process.execPath);
     const system = install(experiment, '--system', '--env', 'HOME').stdout;
     expect(system).toContain('sudo systemctl enable --now');
-    expect(system).toMatch(/# The unit reads HOME from a file.*\n#   mkdir -p .* && \(umask 077; echo 'NAME="value"' >> .*/);
+    expect(system).toMatch(
+      /# The unit reads HOME from a file.*\n# {3}mkdir -p .* && \(umask 077; echo 'NAME="value"' >> .*/,
+    );
     expect((await command(experiment, 'service', 'status')).code).toBe(4);
   });
 
