@@ -56,7 +56,7 @@ export interface RunNotices {
 export function runNotices(
   experiment: Experiment,
   repository: Repository,
-  warn: (text: string) => void,
+  { underSystemd, warn }: { underSystemd: boolean; warn: (text: string) => void },
 ): RunNotices | null {
   const channels = channelsOf(experiment);
   if (channels === null) return null;
@@ -64,7 +64,7 @@ export function runNotices(
   const path = new StateFolder(repository.commonDir, experiment.name).store;
   return {
     event: (event) => {
-      if (event.kind === 'restarted') notifier.tell(runnerRestarted(Date.now()));
+      if (event.kind === 'restarted') notifier.tell(runnerRestarted(Date.now(), { underSystemd }));
       const notice = event.kind === 'settled' ? noticeOfTrial(path, event.trialId) : null;
       if (notice !== null) notifier.tell(notice);
     },

@@ -51,7 +51,9 @@ export async function runToEnd(request: SessionRequest): Promise<number> {
   const release = listenForSignals(stop, () => (activity.isIdle ? null : longestWait(experiment, mode)));
   const live = new LiveLine(process.stderr);
   if (!options.quiet) await announce(experiment, repository, { loop: options.loop === true, mode });
-  const notices = mode === 'loop' ? runNotices(experiment, repository, (text) => live.print(`warning: ${text}`)) : null;
+  const warn = (text: string) => live.print(`warning: ${text}`);
+  const notices =
+    mode === 'loop' ? runNotices(experiment, repository, { underSystemd: options.service === 'systemd', warn }) : null;
   const isLoop = mode === 'loop' && experiment.settings.loop.inhibitSleep;
   const letSleep = isLoop ? inhibitSleep(`runs ${formatExperimentName(experiment.name)}`) : () => {};
   let result: RunResult;

@@ -85,8 +85,10 @@ function noticeOfEnd({ event, reason, detail, hint, at }: End): Notice {
   };
 }
 
-export function runnerRestarted(at: number): Notice {
-  const text = 'the last runner ended without a word; a new one goes on from there';
+/** systemd gives up without a word: it has to be said before. */
+export function runnerRestarted(at: number, { underSystemd }: { underSystemd: boolean }): Notice {
+  const last = '; after five such ends within five minutes the service is given up (autoresearch service status)';
+  const text = `the last runner ended without a word; a new one goes on from there${underSystemd ? last : ''}`;
   return { event: 'runner_restarted', at, text, details: {} };
 }
 
