@@ -57,6 +57,10 @@ function noiseFinding(facts: RehearsalFacts): Finding {
   const { metric, runs } = facts;
   const centre = median(runs.map(({ value }) => value));
   const typical = formatMetric(metric, centre);
+  if (!isNoisy(facts) && facts.noisyBefore) {
+    const text = `${typical} in all ${runs.length} runs, but earlier runs of the same code differed: gains are confirmed in pairs`;
+    return finding('note', text, 'see more of it: autoresearch doctor --runs 40');
+  }
   if (!isNoisy(facts)) {
     return finding('ok', `deterministic: ${typical} in all ${runs.length} runs; one run decides, three confirm a keep`);
   }

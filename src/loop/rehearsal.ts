@@ -8,7 +8,7 @@ import type { GateStep, Level } from '../gate/types.js';
 import type { StoreReader } from '../store/reader.js';
 import type { TrialRow } from '../store/rows.js';
 import { comparison, markNoisy } from './comparison.js';
-import { RunAborted, type RunContext } from './context.js';
+import { noiseKey, RunAborted, type RunContext, readNoise } from './context.js';
 import {
   EnvironmentBroken,
   GatheredEvidence,
@@ -45,6 +45,8 @@ export type RehearsalFacts = {
   /** How much proof the gate asks for now. */
   readonly level: Level;
   readonly runs: readonly { readonly value: number; readonly seconds: number }[];
+  /** Whether runs of the same code had differed before these; absent in older rows. */
+  readonly noisyBefore?: boolean;
   /** The fewest items that a run reported; 0 where there are none. */
   readonly items: number;
   readonly trials: readonly { readonly verdict: string; readonly reason: string; readonly evaluations: number }[];
@@ -105,6 +107,7 @@ interface Stage {
 async function observe(stage: Stage, plan: RehearsalPlan): Promise<RehearsalFacts> {
   const { context, trial } = stage;
   const { revision, experiment } = context;
+  const noisyBefore = readNoise(context.store.fact(noiseKey(revision.number))).noisy;
   const runs: RehearsalFacts['runs'][number][] = [];
   let items = Number.POSITIVE_INFINITY;
   for (let run = 1; run <= plan.runs; run += 1) {
@@ -129,7 +132,8 @@ async function observe(stage: Stage, plan: RehearsalPlan): Promise<RehearsalFact
   // Totals alone do not tell what a test of the items sees.
   const isSimulated = kind !== 'always' && !(kind === 'paired' && items > 0);
   return {
-    ...{ commit: trial.incumbentCommit, metric, direction, gate: kind, runs, items, trials, machine: plan.machine },
+    ...{ commit: trial.incumbentCommit, metric, direction, gate: kind, runs, noisyBefore, items, trials },
+    machine: plan.machine,
     level: levelOf(comparison(context, trial)),
     sensitivity: isSimulated
       ? sensitivity({ gate: kind, metric, direction, minEffect, runs: values, seed: trial.id })

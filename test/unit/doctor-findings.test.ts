@@ -45,6 +45,14 @@ describe('what doctor says of an evaluator', () => {
     expect(evaluatorFindings(seen(CALM), settings())[0]?.text).toMatch(/^noisy: 100.1 ms, noise 1\.\d % per run/);
   });
 
+  it('that ten equal runs do not make it exact where others differed before', () => {
+    const alike = Array.from({ length: 10 }, () => 11);
+    expect(complaints(seen(alike))).toEqual([]);
+    expect(complaints(seen(alike, { noisyBefore: true }))).toEqual([
+      'note 11 ms in all 10 runs, but earlier runs of the same code differed: gains are confirmed in pairs',
+    ]);
+  });
+
   it('that it drifts', () => {
     const drifting = CALM.map((value, i) => value + 4 * i);
     expect(complaints(seen(drifting))).toEqual([expect.stringMatching(/^warning drifts: \+3\d\.\d % over 10 runs/)]);
