@@ -8,7 +8,7 @@ import type { RunContext } from './context.js';
  * before it is no longer compared with what comes after.
  */
 export function noteShift(
-  { store, revision, emit, now }: RunContext,
+  { store, revision, experiment, emit, now }: RunContext,
   trial: TrialRow,
   { known, fresh }: { readonly known: Comparison; readonly fresh: readonly number[] },
 ): void {
@@ -21,6 +21,15 @@ export function noteShift(
   const since = trial.number === null ? 'now' : `since trial ${trial.number}`;
   const text = `the machine measures the same code ${shiftText(revision.metric, shift)} ${since}: values before are not compared with values after`;
   emit({ kind: 'notice', level: 'warning', text });
+  const held = experiment.settings.checks.flatMap((check) =>
+    check.kind === 'threshold' && check.threshold.base.kind === 'baseline' ? [`"${check.name}"`] : [],
+  );
+  if (held.length === 0) return;
+  emit({
+    ...{ kind: 'notice', level: 'warning' },
+    text: `limits against the baseline still hold its values from before: ${held.join(', ')}`,
+    hint: 'if they are timings, hold them against the incumbent: < incumbent + 5%',
+  });
 }
 
 /** Whether the machine changed its level after this trial: its values are not compared with those of today. */

@@ -34,11 +34,10 @@ const SLOWER = 1.18;
 
 describe('a machine that becomes slower in the middle of a run', () => {
   it('begins an epoch: neutral changes stay out and a real gain is still found', async () => {
-    const { experiment, setLevel } = onMachine([
-      ...[1, 2].map(neutral),
-      ...[3, 4, 5].map(neutral),
-      rewrites('VALUE=85 # faster'),
-    ]);
+    const { experiment, setLevel } = onMachine(
+      [...[1, 2].map(neutral), ...[3, 4, 5].map(neutral), rewrites('VALUE=85 # faster')],
+      { 'checks.tail': 'p99_ms <= baseline * 2', 'checks.middle': 'p95_ms < incumbent + 5%' },
+    );
     await experiment.run({ maxExperiments: 2 });
     setLevel(SLOWER);
     const { notices } = await experiment.run({ maxExperiments: 4 });
@@ -53,6 +52,7 @@ describe('a machine that becomes slower in the middle of a run', () => {
     expect(notices.join('\n')).toMatch(
       new RegExp(`the machine measures the same code (1[5-9]|2[0-2]) % slower since trial ${began}: values before`),
     );
+    expect(notices).toContain('limits against the baseline still hold its values from before: "tail"');
     // From the epoch on candidates are compared with the slow machine's own values.
     for (const trial of experiment.trials().filter(({ number }) => (number ?? 0) >= began)) {
       expect(trial.incumbentMetric).toBeGreaterThan(110);
