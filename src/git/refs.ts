@@ -127,6 +127,22 @@ export class ExperimentRefs {
     await this.#repository.git.run(['update-ref', '-d', this.trialRef(number)]);
   }
 
+  /** Puts back refs of trials that somebody took away, where the commits are still there. Returns the trials' numbers. */
+  async restoreTrials(expected: ReadonlyMap<number, string>): Promise<number[]> {
+    const { git } = this.#repository;
+    const listing = await git.text(['for-each-ref', '--format=%(refname)', `${this.#prefix}/trials/`]);
+    const present = new Set(listing.split('\n'));
+    const gone = [...expected].filter(([number]) => !present.has(this.trialRef(number)));
+    if (gone.length === 0) return [];
+    const input = gone.map(([, commit]) => `${commit}\n`).join('');
+    const types = (await git.text(['cat-file', '--batch-check=%(objecttype)'], { input })).split('\n');
+    const back = gone.filter((_, index) => types[index] === 'commit');
+    if (back.length > 0) {
+      await this.#transaction(back.map(([number, commit]) => `create ${this.trialRef(number)} ${commit}`));
+    }
+    return back.map(([number]) => number);
+  }
+
   /** Lets go of trials up to a number, all but `kept`; what is reachable from elsewhere stays. False: to be done later. */
   async forgetTrials(upTo: number, kept: ReadonlySet<number>): Promise<boolean> {
     const prefix = `${this.#prefix}/trials/`;

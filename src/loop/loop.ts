@@ -8,7 +8,7 @@ import { requireFreeSpace } from './disk.js';
 import { EnvironmentBroken } from './evidence.js';
 import { chooseAtEnd } from './final-choice.js';
 import { Lab } from './lab.js';
-import { recover } from './recover.js';
+import { recover, restoreTrialRefs } from './recover.js';
 import { openRevision } from './revision.js';
 import { rebuildMirror } from './settle.js';
 import { type Stop, type StopReason, stopBecause } from './stop-rules.js';
@@ -34,6 +34,7 @@ export async function runLoop(context: RunContext, options: LoopOptions): Promis
   const lab = new Lab(context);
   try {
     await recover(context, lab);
+    await restoreTrialRefs(context);
     if (context.guard.conflict) throw context.guard.conflict;
     mirrorAtStart(context);
     let retryAt: number | null = null;

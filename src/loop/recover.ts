@@ -38,6 +38,15 @@ export async function recover(context: RunContext, lab: Lab): Promise<void> {
   }
 }
 
+/** Every candidate stays reachable, whoever edited the refs since the last run. */
+export async function restoreTrialRefs({ store, refs, experiment, emit }: RunContext): Promise<void> {
+  const back = await refs.restoreTrials(store.candidates(experiment.settings.retention.refTrials));
+  if (back.length === 0) return;
+  const which = back.length === 1 ? `trial ${back[0]}` : `${back.length} trials`;
+  const text = `something had removed refs of ${which} since the last run: they are back, nothing is lost`;
+  emit({ kind: 'notice', level: 'warning', text });
+}
+
 /** A baseline that has its verdict is finished; one that has not is measured anew, by the loop. */
 async function recoverBaseline(context: RunContext, lab: Lab, open: TrialRow): Promise<void> {
   if (open.phase === 'judged') {

@@ -155,6 +155,16 @@ export class StoreReader extends MeasurementReader {
     ).map(trialFromColumns);
   }
 
+  /** Candidate commits by trial number: of the newest so many trials, and of all that were kept. */
+  candidates(newest: number): ReadonlyMap<number, string> {
+    const rows = this.all(
+      `SELECT number, candidate_commit FROM trials WHERE kind = 'trial' AND phase = 'settled' AND number IS NOT NULL
+       AND candidate_commit IS NOT NULL AND (verdict = 'keep' OR number > (SELECT MAX(number) FROM trials) - ?)`,
+      newest,
+    );
+    return new Map(rows.map((row) => [Number(row['number']), String(row['candidate_commit'])]));
+  }
+
   keptNumbers(): ReadonlySet<number> {
     const rows = this.all(
       "SELECT number FROM trials WHERE verdict = 'keep' AND number IS NOT NULL AND phase = 'settled'",

@@ -6,7 +6,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { type Cheater, knowing, planOf, populated, usersThings } from '../helpers/cheaters.js';
-import { rewrites, scores } from '../helpers/experiments.js';
+import { EXPERIMENT, rewrites, scores, TestExperiment } from '../helpers/experiments.js';
 
 /** Something of the user's is lost: it is kept, the trial is refused, and the run stops with the command that restores it. */
 const STOPS: readonly (Cheater & { readonly ref: string })[] = [
@@ -106,6 +106,28 @@ describe('settings of git', () => {
     const run = await experiment.run({ maxExperiments: 1 });
     expect(run.stop).toMatchObject({ reason: 'baseline_failed', detail: expect.stringContaining('alias.b') });
   });
+});
+
+it('refs of trials that were taken away between two runs come back, but not to commits that are gone', async () => {
+  const steps = [7, 6, 9].map((value) => rewrites(scores(value)));
+  const experiment = new TestExperiment({ steps });
+  await experiment.run({ maxExperiments: 2 });
+  const { repository } = experiment;
+  const [first, second] = experiment.trials().map(({ candidateCommit }) => candidateCommit);
+  const refOf = (number: number) => `refs/autoresearch/${EXPERIMENT}/trials/${number}`;
+  repository.git('pack-refs', '--all');
+  const packed = repository.read('.git/packed-refs').split('\n');
+  repository.write('.git/packed-refs', packed.filter((line) => !line.includes('/trials/')).join('\n'));
+  const { notices } = await experiment.run({ maxExperiments: 1 });
+  expect(notices.join('\n')).toContain('removed refs of 2 trials since the last run: they are back, nothing is lost');
+  expect([refOf(1), refOf(2)].map((ref) => repository.git('rev-parse', ref))).toEqual([first, second]);
+  experiment.plan([]);
+  expect((await experiment.run({ mode: 'baseline' })).notices.join('\n')).not.toContain('removed refs');
+  repository.git('update-ref', '-d', refOf(3));
+  repository.git('worktree', 'remove', '--force', '--force', experiment.workspace);
+  repository.git('reflog', 'expire', '--expire=now', '--all');
+  repository.git('prune', '--expire=now');
+  expect((await experiment.run({ mode: 'baseline' })).notices.join('\n')).not.toContain('removed refs');
 });
 
 it('an honest candidate and what a person does in the repository meanwhile are left alone', async () => {
