@@ -117,7 +117,7 @@ export class ExperimentRefs {
     return { branch: lags ? 'moved' : 'diverged' };
   }
 
-  /** Keeps a candidate reachable for ever. Idempotent. @throws AppError conflict when the trial has another commit. */
+  /** Keeps a candidate reachable. Idempotent. @throws AppError conflict when the trial has another commit. */
   createTrialRef(number: number, commit: string): Promise<void> {
     return this.#create(this.trialRef(number), commit);
   }
