@@ -1,31 +1,22 @@
 import type { Experiment } from '../config/experiment.js';
 import type { RunEvent } from '../core/events.js';
 import { formatExperimentName } from '../core/names.js';
-import { oneLine } from '../core/text.js';
 import { formatSeconds, formatValue } from '../core/units.js';
 import { readExperiment } from '../dashboard/read-view.js';
 import { runSummary } from '../dashboard/summary.js';
-import { trialLine } from '../dashboard/trial-line.js';
-import { clockText } from '../dashboard/when.js';
 import { ExperimentRefs } from '../git/refs.js';
 import type { Repository } from '../git/repository.js';
-import { workspacePath } from '../git/worktree-home.js';
 import { proposerKind } from '../loop/proposers.js';
 import { type RunRequest, type RunResult, runExperiment } from '../loop/run.js';
-import { sandboxText } from '../loop/sandbox.js';
-import { StateFolder } from '../loop/state-folder.js';
 import { exitCodeOf } from '../loop/stop-rules.js';
 import { StopSwitch } from '../loop/stop-switch.js';
-import { ADAPTERS, unenforced } from '../model/adapters/index.js';
-import { probeContainment } from '../process/containment.js';
 import { inhibitSleep } from '../process/inhibit-sleep.js';
-import { shellName } from '../process/shell.js';
-import { StoreReader } from '../store/reader.js';
-import { agentsOnPath } from './detect/surroundings.js';
 import { LiveLine } from './live-line.js';
 import { out, styleOf, talk } from './output.js';
 import type { RunOptions } from './run.js';
+import { announce } from './run-announcement.js';
 import { runNotices } from './run-notices.js';
+import { show, TrialPrinter } from './run-printer.js';
 
 /** A run in the foreground: the start line, one line per trial, a live line on a terminal, the summary. */
 export interface SessionRequest {
@@ -128,158 +119,6 @@ function listenForSignals(stop: StopSwitch, wait: () => string | null): () => vo
   return () => {
     process.off('SIGINT', onInterrupt).off('SIGTERM', onTerminate).off('SIGHUP', onTerminate);
   };
-}
-
-export async function describeRun(experiment: Experiment, repository: Repository, options: RunOptions): Promise<void> {
-  const mode = options.loop ? 'loop' : 'single';
-  await announce(experiment, repository, { loop: options.loop === true, mode });
-  const { settings } = experiment;
-  out(
-    [
-      `target        ${settings.target.join(', ')}`,
-      `evaluate_cmd  ${oneLine(settings.evaluateCmd)}`,
-      `metric        ${settings.metric}, ${settings.metricDirection} is better`,
-      `state         ${new StateFolder(repository.commonDir, experiment.name).path}`,
-      'Nothing was changed (--dry-run).',
-    ].join('\n'),
-  );
-}
-
-interface Announced {
-  readonly loop: boolean;
-  readonly mode: RunRequest['mode'];
-}
-
-async function announce(experiment: Experiment, repository: Repository, options: Announced): Promise<void> {
-  const { settings } = experiment;
-  const kind = proposerKind(experiment, options.loop ? 'loop' : 'single');
-  const budget = formatSeconds(settings.timeBudgetMinutes * 60);
-  const limit = formatSeconds(settings.hardLimitMinutes * 60);
-  const containment = (await probeContainment()) === 'pid_namespace' ? 'pid namespace' : 'process group';
-  const sandbox = sandboxText(settings);
-  talk(
-    `${formatExperimentName(experiment.name)}: ${settings.metric} (${settings.metricDirection} is better), proposer ${kind}, budget ${budget}, ended by force at ${limit}, ${shellName()} in a ${containment}${sandbox === null ? '' : `, ${sandbox}`}`,
-  );
-  const byHand = kind === 'watch' || kind === 'manual';
-  const workspace = settings.workspace.kind ?? (byHand && options.mode !== 'baseline' ? 'checkout' : 'worktree');
-  talk(
-    `workspace: ${workspace === 'worktree' ? workspacePath(repository, experiment.name) : `${repository.root} (your checkout)`}`,
-  );
-  const unkept = unkeptBudget(settings);
-  if (kind === 'agent' && unkept !== null) talk(unkept);
-  if (options.loop && byHand && !settings.proposer.explicit) talk(nobodyProposes(experiment));
-}
-
-/** Which budget the agent itself does not know: it is looked at when the proposal is done. */
-function unkeptBudget({ agent, limits }: Experiment['settings']): string | null {
-  const isLimited = limits.maxCostPerTrialUsd !== null || limits.maxCostUsd !== null;
-  if (!isLimited || agent.preset === null || agent.preset === 'command') return null;
-  if (unenforced(ADAPTERS[agent.preset], { usd: 1 }).length === 0) return null;
-  return `${agent.preset} cannot keep to a budget while it works: what a proposal cost is looked at afterwards, and one that cost too much is not kept`;
-}
-
-function nobodyProposes(experiment: Experiment): string {
-  return `Nothing proposes changes here: the loop waits for yours. ${howToHire(experiment)}`;
-}
-
-export function howToHire(experiment: Experiment): string {
-  const found = agentsOnPath();
-  const preset = found[0] ?? 'claude';
-  const where = found.length > 0 ? `${found.join(', ')} found on PATH` : 'no agent found on PATH';
-  return `To hire an agent (${where}), add to ${experiment.configPath}:
-  [proposer]
-  kind = agent
-  [agent]
-  preset = ${preset}`;
-}
-
-interface Showing {
-  readonly live: LiveLine;
-  readonly trials: TrialPrinter;
-  readonly quiet: boolean;
-}
-
-function show(event: RunEvent, { live, trials, quiet }: Showing): void {
-  switch (event.kind) {
-    case 'notice':
-      if (event.level === 'info' && quiet) return;
-      live.print(event.level === 'warning' ? `warning: ${event.text}` : event.text);
-      if (event.hint) live.print(`  ${event.hint}`);
-      return;
-    case 'proposing':
-      live.show(`#${pad(event.number)} proposing`);
-      return;
-    case 'measuring': {
-      const what = {
-        candidate: 'measuring',
-        incumbent: 'measuring the incumbent again',
-        sabotage: 'measuring a broken target',
-      };
-      const text = event.side in what ? what[event.side as keyof typeof what] : event.side;
-      live.show(`#${pad(event.number ?? 0)} ${text}  ${oneLine(event.description, 60)}`);
-      return;
-    }
-    case 'measured':
-      return;
-    case 'settled':
-      if (!quiet) trials.print(event.trialId);
-      return;
-    case 'restarted':
-      return;
-    case 'turn':
-      live.show(`waiting for the machine: ${oneLine(event.owner, 60) || 'another experiment'} measures`);
-      return;
-    case 'paused':
-      live.print(`Paused. Go on: ${event.hint}`);
-      live.show('paused');
-      return;
-    case 'waiting':
-      live.show(`waiting until ${clockText(event.untilMs, Date.now())}: ${event.reason}`);
-      return;
-    case 'stopping':
-      live.print(event.reason);
-  }
-}
-
-function pad(number: number): string {
-  return String(number).padStart(4, '0');
-}
-
-/** Prints the line of a settled trial, read back from the store: what is shown is what is recorded. */
-class TrialPrinter {
-  readonly #experiment: Experiment;
-  readonly #repository: Repository;
-  readonly #live: LiveLine;
-  #reader: StoreReader | null = null;
-
-  constructor(experiment: Experiment, repository: Repository, live: LiveLine) {
-    this.#experiment = experiment;
-    this.#repository = repository;
-    this.#live = live;
-  }
-
-  print(trialId: number): void {
-    this.#reader ??= StoreReader.open(new StateFolder(this.#repository.commonDir, this.#experiment.name).store);
-    const trial = this.#reader?.trialById(trialId);
-    const revision = this.#reader?.newestRevision();
-    if (!this.#reader || !trial || !revision) return;
-    const seconds = this.#reader.measuredSeconds([trial]).get(trialId) ?? null;
-    const baseline = this.#reader.baseline(revision.revision);
-    const like = baseline && baseline.metric !== null ? { value: baseline.metric, seconds: seconds ?? 0 } : undefined;
-    const { metric, direction } = revision;
-    this.#live.print(
-      trialLine(trial, seconds, { metric, direction, style: styleOf(process.stdout), like }),
-      process.stdout,
-    );
-    if (trial.kind === 'baseline' && trial.verdict === 'keep') this.#live.print(`  ${trial.reason}`);
-    for (const note of trial.notes) this.#live.print(`  note: ${oneLine(note, 300)}`);
-    if (trial.verdict === 'crash' || trial.outcome === 'check_failed')
-      this.#live.print(`  ${oneLine(trial.reason, 300)}`);
-  }
-
-  close(): void {
-    this.#reader?.close();
-  }
 }
 
 async function summarise(

@@ -146,7 +146,10 @@ async function start(
   { experiment, repository }: OpenedExperiment,
   { options, retry }: { options: RunOptions; retry: number | null },
 ): Promise<number> {
-  const { describeRun, runToEnd } = await import('./run-session.js');
+  const [{ describeRun }, { runToEnd }] = await Promise.all([
+    import('./run-announcement.js'),
+    import('./run-session.js'),
+  ]);
   if (options.dryRun) {
     await describeRun(experiment, repository, options);
     return 0;

@@ -14,7 +14,7 @@ import { writeWhole } from '../service/record.js';
 import { enableLinger, lingers } from '../service/systemd.js';
 import { renderUnit } from '../service/systemd-unit.js';
 import { out, talk } from './output.js';
-import { howToHire } from './run-session.js';
+import { howToHire } from './run-announcement.js';
 import {
   forgive,
   managerOf,

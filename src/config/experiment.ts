@@ -2,10 +2,10 @@
  * One experiment as it lies on disk: its folder, its files and its settings. Reading it changes nothing, and whatever
  * is wrong with the file is an error that a person can act on.
  */
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
 import { AppError, errnoOf, errorMessage } from '../core/errors.js';
 import { type ExperimentName, formatExperimentName } from '../core/names.js';
+import { readPlainFile } from '../process/plain-file.js';
 import { configError } from './config-error.js';
 import { isFolder } from './paths.js';
 import { type ConfigLine, decodeConfig, readConfigLines } from './read-lines.js';
@@ -70,31 +70,17 @@ function expandHome(path: string, home: string | null): string {
 }
 
 function readConfigFile(path: string, name: ExperimentName): Buffer {
-  let descriptor: number | null = null;
+  const look = (flag: string) => ({ hint: `look at what it is: ls ${flag} '${path}'` });
+  let bytes: Buffer | null;
   try {
-    // Without O_NONBLOCK a named pipe would hold the open for ever.
-    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    if (!fstatSync(descriptor).isFile()) {
-      throw new AppError('config', `${path} is not a file`, { hint: `look at what it is: ls -ld '${path}'` });
-    }
-    return readUpTo(descriptor, LARGEST_CONFIG_BYTES, path);
+    bytes = readPlainFile(path, { maxBytes: LARGEST_CONFIG_BYTES + 1 });
   } catch (error) {
-    throw error instanceof AppError ? error : unreadable(path, name, error);
-  } finally {
-    if (descriptor !== null) closeSync(descriptor);
+    throw unreadable(path, name, error);
   }
-}
-
-function readUpTo(descriptor: number, limitBytes: number, path: string): Buffer {
-  const buffer = Buffer.alloc(limitBytes + 1);
-  let length = 0;
-  for (let got = -1; got !== 0 && length < buffer.length; length += got) {
-    got = readSync(descriptor, buffer, length, buffer.length - length, null);
-  }
-  if (length <= limitBytes) return buffer.subarray(0, length);
-  throw new AppError('config', `${path} is larger than ${limitBytes / 1024} KiB: that is no configuration`, {
-    hint: `look at what it is: ls -l '${path}'`,
-  });
+  if (bytes === null) throw new AppError('config', `${path} is not a file`, look('-ld'));
+  if (bytes.length <= LARGEST_CONFIG_BYTES) return bytes;
+  const limit = `${LARGEST_CONFIG_BYTES / 1024} KiB`;
+  throw new AppError('config', `${path} is larger than ${limit}: that is no configuration`, look('-l'));
 }
 
 function unreadable(path: string, name: ExperimentName, cause: unknown): AppError {

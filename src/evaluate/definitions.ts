@@ -202,7 +202,7 @@ async function clearWay(workspace: string, path: string): Promise<void> {
 export async function changedDefinitions(root: string, files: readonly DefinitionFile[]): Promise<string[]> {
   const changed: string[] = [];
   for (const file of files) {
-    if ((await hashOfFile(join(root, file.path))) !== file.sha256) changed.push(file.path);
+    if (hashOfFile(join(root, file.path)) !== file.sha256) changed.push(file.path);
   }
   return changed;
 }

@@ -1,25 +1,16 @@
-/** The content of a file as a hash, of files that foreign code may have replaced: by a pipe that nobody writes to, for one. */
 import { createHash } from 'node:crypto';
-import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { readPlainFile } from '../process/plain-file.js';
 
 /** No definition is larger. */
 export const LARGEST_FILE_BYTES = 50 * 1024 * 1024;
 
 /** Null where there is no file, none that can be read, or one larger than any definition. Links are followed. */
-export async function hashOfFile(path: string): Promise<string | null> {
-  let file: FileHandle | undefined;
+export function hashOfFile(path: string): string | null {
   try {
-    // Without O_NONBLOCK a named pipe would hold the runner for ever.
-    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    const found = await file.stat();
-    if (!found.isFile() || found.size > LARGEST_FILE_BYTES) return null;
-    return createHash('sha256')
-      .update(await file.readFile())
-      .digest('hex');
+    const content = readPlainFile(path, { maxBytes: LARGEST_FILE_BYTES + 1 });
+    if (content === null || content.length > LARGEST_FILE_BYTES) return null;
+    return createHash('sha256').update(content).digest('hex');
   } catch {
     return null; // gone, or made unreadable: it is not what it should be, whatever it is
-  } finally {
-    await file?.close();
   }
 }

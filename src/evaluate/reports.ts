@@ -2,12 +2,11 @@
  * Readers for the optional files an evaluator may leave in its output directory: `items.jsonl` and `feedback.md`.
  * Whatever lies there is foreign data: it is read with limits, never followed through a link, and never thrown about.
  */
-import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { errnoOf, errorMessage } from '../core/errors.js';
 import type { MeasuredItem } from '../core/measurement.js';
 import { oneLine, plainLines } from '../core/text.js';
+import { readPlainFile } from '../process/plain-file.js';
 
 const MAX_ITEMS = 100_000;
 const MAX_ITEMS_BYTES = 64 * 1024 * 1024;
@@ -32,7 +31,7 @@ interface FeedbackReport {
  * other keys are ignored, blank lines too. At most 100,000 items and 64 MiB.
  */
 export async function readItems(path: string): Promise<ItemsReport> {
-  const file = await readRegularFile(path, MAX_ITEMS_BYTES + 1);
+  const file = readRegularFile(path, MAX_ITEMS_BYTES + 1);
   if (file === null) return { items: [], problem: null };
   const name = basename(path);
   if ('problem' in file) return { items: [], problem: file.problem };
@@ -47,7 +46,7 @@ export async function readItems(path: string): Promise<ItemsReport> {
 
 /** Reads the text for the next proposal; of more than 16 KiB the beginning is kept, and says so. */
 export async function readFeedback(path: string): Promise<FeedbackReport> {
-  const file = await readRegularFile(path, MAX_FEEDBACK_BYTES + 1);
+  const file = readRegularFile(path, MAX_FEEDBACK_BYTES + 1);
   if (file === null) return { feedback: null, problem: null };
   if ('problem' in file) return { feedback: null, problem: file.problem };
   const isCut = file.bytes.length > MAX_FEEDBACK_BYTES;
@@ -117,25 +116,16 @@ function isName(value: unknown): value is string {
 }
 
 /** The first `limit` bytes of a regular file; null when there is none. A link, pipe, folder or device is a problem. */
-async function readRegularFile(
+function readRegularFile(
   path: string,
   limit: number,
-): Promise<{ readonly bytes: Buffer } | { readonly problem: string } | null> {
-  let handle: FileHandle | undefined;
+): { readonly bytes: Buffer } | { readonly problem: string } | null {
   try {
-    // Without O_NONBLOCK a named pipe would hold the runner for ever.
-    handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    if (!(await handle.stat()).isFile()) return { problem: `${basename(path)} is not a regular file` };
-    const chunks: Buffer[] = [];
-    // `end` is inclusive; the limit also holds for a file that grows while it is read.
-    const stream = handle.createReadStream({ end: limit - 1, autoClose: false });
-    for await (const chunk of stream) chunks.push(chunk as Buffer);
-    return { bytes: Buffer.concat(chunks) };
+    const bytes = readPlainFile(path, { maxBytes: limit, follow: false });
+    return bytes === null ? { problem: `${basename(path)} is not a regular file` } : { bytes };
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return null;
     if (errnoOf(error) === 'ELOOP') return { problem: `${basename(path)} is a link, which is not followed` };
     return { problem: `${basename(path)} cannot be read: ${oneLine(errorMessage(error))}` };
-  } finally {
-    await handle?.close();
   }
 }

@@ -35,7 +35,7 @@ export class SealedFiles {
       const path = join(this.#folder, file.path);
       const stamp = stampOf(path);
       if (stamp !== null && this.#verified.get(file.path) === stamp) continue;
-      if ((await hashOfFile(path)) !== file.sha256) broken.push(file);
+      if (hashOfFile(path) !== file.sha256) broken.push(file);
       // A symlink's stamp says nothing of the file behind it.
       else if (stamp !== null && isPlainFile(stamp)) this.#verified.set(file.path, stamp);
     }
@@ -49,7 +49,7 @@ export class SealedFiles {
   async mend(broken: readonly DefinitionFile[]): Promise<void> {
     for (const file of broken) {
       const path = join(this.#folder, file.path);
-      if ((await hashOfFile(file.source)) !== file.sha256) {
+      if (hashOfFile(file.source) !== file.sha256) {
         throw new AppError(
           'conflict',
           `the kept copy of ${file.path}, by which candidates are judged, was changed, and so was ${file.source}`,

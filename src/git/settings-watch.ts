@@ -3,10 +3,10 @@
  * them and names what changed; never changes one. Without a change no git is started.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { errnoOf } from '../core/errors.js';
 import { oneLine } from '../core/text.js';
+import { readPlainFile } from '../process/plain-file.js';
 import { quoted } from './failure.js';
 import { records } from './parse.js';
 import type { Repository } from './repository.js';
@@ -153,15 +153,10 @@ function isConfig(path: string): boolean {
 
 /** Null for what cannot be read as a file, which then differs from any file. */
 function contentOf(path: string): Buffer | null {
-  let descriptor: number | null = null;
   try {
-    // Without O_NONBLOCK a named pipe would hold the runner for ever.
-    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    return fstatSync(descriptor).isFile() ? readFileSync(descriptor) : Buffer.from('(no file)');
+    return readPlainFile(path, { maxBytes: Number.POSITIVE_INFINITY }) ?? Buffer.from('(no file)');
   } catch (error) {
     if (errnoOf(error) === undefined) throw error;
     return Buffer.from(`(${errnoOf(error)})`);
-  } finally {
-    if (descriptor !== null) closeSync(descriptor);
   }
 }

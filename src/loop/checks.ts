@@ -35,13 +35,12 @@ export async function runChecks(context: RunContext, lab: Lab, candidate: Candid
   const records = checkLimits(context, candidate);
   const limit = records.find(({ passed }) => !passed);
   if (limit !== undefined) return { refusal: { reason: limit.found, tail: null }, records };
-  const failed = await lab.check(candidate.trial, candidate.commit, (name, seconds) =>
-    records.push({ name, passed: true, found: 'exit code 0', seconds }),
-  );
-  if (failed === null) return { refusal: null, records };
-  const { name, reason, tail, seconds } = failed;
-  records.push({ name, passed: false, found: reason, seconds });
-  return { refusal: { reason: `the check "${name}" failed (${reason})`, tail }, records };
+  let refusal: Refusal | null = null;
+  for (const { name, seconds, failure } of await lab.check(candidate.trial, candidate.commit)) {
+    records.push({ name, passed: failure === null, found: failure?.reason ?? 'exit code 0', seconds });
+    if (failure) refusal = { reason: `the check "${name}" failed (${failure.reason})`, tail: failure.tail };
+  }
+  return { refusal, records };
 }
 
 /** The limits for numbers, up to the first that does not hold. */

@@ -75,9 +75,8 @@ export class ControlSocket {
     this.#server.close();
     try {
       await this.#listen();
-    } catch (error) {
+    } catch {
       // Nowhere to listen at present: a run goes on without being talked to, and the next look tries again.
-      errorMessage(error);
     } finally {
       this.#isMoving = false;
     }

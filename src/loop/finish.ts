@@ -148,8 +148,9 @@ async function measureRest(
 
 /** No trial ever had this combination: its tests have never seen it. */
 async function requireChecks(lab: Lab, trial: TrialRow, { result }: FinishPlan): Promise<void> {
-  const failed = await lab.check(trial, result);
-  if (failed !== null) throw new StudyFailed(`without them the check "${failed.name}" fails (${failed.reason})`);
+  for (const { name, failure } of await lab.check(trial, result)) {
+    if (failure) throw new StudyFailed(`without them the check "${name}" fails (${failure.reason})`);
+  }
 }
 
 async function measureSteps(

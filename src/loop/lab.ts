@@ -3,14 +3,14 @@ import { join } from 'node:path';
 import type { MeasuredSide, Measurement } from '../core/measurement.js';
 import { oneLine, plainLines } from '../core/text.js';
 import { MS_PER_MINUTE } from '../core/units.js';
-import { EVALUATOR_GRACE_MS, evaluate, type RawMeasurement } from '../evaluate/command-evaluator.js';
-import { baseEnvironment, safeSearchPath } from '../evaluate/environment.js';
+import { evaluate, type RawMeasurement } from '../evaluate/command-evaluator.js';
+import { safeSearchPath } from '../evaluate/environment.js';
 import { withoutHeldOut } from '../evaluate/held-out.js';
 import { readTail } from '../process/capture.js';
-import { runCommand } from '../process/run-command.js';
 import type { TrialRow } from '../store/rows.js';
 import { alwaysLater, failureOf, refuseSurvivors } from './command-end.js';
 import { RunAborted, type RunContext } from './context.js';
+import { type ForeignCommand, runForeign } from './foreign-command.js';
 import { type Intrusion, Tampered, type Window } from './guard.js';
 import { layDefinitions } from './lay-definitions.js';
 import { MachineWatch, sleptReason } from './machine-watch.js';
@@ -32,20 +32,12 @@ export interface MeasureRequest {
   readonly seed?: number | null;
 }
 
-export interface CheckFailure {
+/** How a command among the checks ended. */
+export interface CheckRun {
   readonly name: string;
-  readonly reason: string;
-  /** The end of the check's output; untrusted text. */
-  readonly tail: string;
   readonly seconds: number;
-}
-
-/** `setup_cmd`, or a check. */
-interface ForeignCommand {
-  readonly kind: 'setup' | 'measurement';
-  readonly label: string;
-  readonly command: string;
-  readonly limitMs: number;
+  /** Null when it passed; `tail`: the end of its output, untrusted text. */
+  readonly failure: { readonly reason: string; readonly tail: string } | null;
 }
 
 /** With these pauses more than a day. */
@@ -136,27 +128,23 @@ export class Lab {
     return this.#intrusion?.mayRepeat ?? false;
   }
 
-  /** Runs the commands among the checks on the candidate; null when all passed. @throws Tampered */
-  async check(
-    trial: TrialRow,
-    commit: string,
-    onPassed: (name: string, seconds: number) => void = () => {},
-  ): Promise<CheckFailure | null> {
+  /** Runs the commands among the checks on the candidate, up to the first that fails. @throws Tampered */
+  async check(trial: TrialRow, commit: string): Promise<readonly CheckRun[]> {
     const { checks, limits } = this.#context.experiment.settings;
     const commands = checks.filter((check) => check.kind === 'command');
-    if (commands.length === 0) return null;
-    await this.#place(commit, trial);
+    if (commands.length > 0) await this.#place(commit, trial);
+    const runs: CheckRun[] = [];
     for (const { name, command, limitMinutes } of commands) {
       const limitMs = (limitMinutes ?? limits.checkMinutes) * MS_PER_MINUTE;
       this.#announce(trial, 'check', limitMs);
       const spec = { kind: 'measurement', label: `check-${name}`, command, limitMs } as const;
       const { result, logPath } = await this.#command(trial, spec);
       const reason = failureOf(result, limitMs);
-      const seconds = result.wallSeconds;
-      if (reason !== null) return { name, reason, tail: await this.tail(logPath), seconds };
-      onPassed(name, seconds);
+      const failure = reason === null ? null : { reason, tail: await this.tail(logPath) };
+      runs.push({ name, seconds: result.wallSeconds, failure });
+      if (failure !== null) break;
     }
-    return null;
+    return runs;
   }
 
   /** The last lines of a log, printable; without those that tell a held-out value, for proposers are given it. */
@@ -278,38 +266,15 @@ export class Lab {
   async #command(trial: TrialRow, spec: ForeignCommand) {
     const window = { kind: spec.kind, trial, revision: this.#context.revision };
     for (let tries = 0; ; tries += 1) {
-      const done = await this.#watched(window, () => this.#runCommand(trial, spec));
-      if (this.#intrusion === null) return done;
+      this.#commandNumber += 1;
+      const name = `${spec.label}-${process.pid}-${this.#commandNumber}.log`;
+      const logPath = join(this.#context.state.trial(trial.id), name);
+      const done = await this.#watched(window, () =>
+        runForeign(this.#context, { trial, spec, logPath, ambient: this.#ambient }),
+      );
+      if (this.#intrusion === null) return { result: done, logPath };
       if (!this.#mayRepeat() || tries > 0) throw new Tampered(this.#intrusion.reason);
     }
-  }
-
-  async #runCommand(trial: TrialRow, spec: ForeignCommand) {
-    const { state, workspace, name, signal, revision } = this.#context;
-    const folder = state.trial(trial.id);
-    await mkdir(folder, { recursive: true });
-    this.#commandNumber += 1;
-    const logPath = join(folder, `${spec.label}-${process.pid}-${this.#commandNumber}.log`);
-    const result = await runCommand(
-      {
-        command: spec.command,
-        cwd: workspace.path,
-        env: {
-          ...baseEnvironment(this.#ambient, state.programs),
-          AUTORESEARCH_EXPERIMENT: name,
-          AUTORESEARCH_DEFINITIONS_DIR: state.definitions(revision.number),
-        },
-        logPath,
-        hardLimitMs: spec.limitMs,
-        graceMs: EVALUATOR_GRACE_MS,
-        mark: trial.trace.mark,
-        sandbox: await measuringSandbox(this.#context, null),
-      },
-      signal,
-    );
-    refuseSurvivors(result);
-    if (result.end === 'aborted') throw new RunAborted();
-    return { result, logPath };
   }
 
   #announce(trial: TrialRow, what: MeasuredSide | 'setup' | 'check', limitMs: number): void {

@@ -7,6 +7,7 @@ import { GATES } from '../gate/index.js';
 import { CheckoutWorkspace } from '../git/checkout-workspace.js';
 import { ExperimentRefs } from '../git/refs.js';
 import type { Repository } from '../git/repository.js';
+import { SweptWorkspace } from '../git/swept-workspace.js';
 import type { Workspace } from '../git/types.js';
 import { WorktreeWorkspace } from '../git/worktree-workspace.js';
 import type { Proposer } from '../propose/types.js';
@@ -19,7 +20,6 @@ import { openRevision } from './revision.js';
 import { Session } from './session.js';
 import type { StateFolder } from './state-folder.js';
 import type { StopSwitch } from './stop-switch.js';
-import { SweptWorkspace } from './swept-workspace.js';
 
 /** Everything that a trial needs, opened in the order in which it can fail harmlessly. */
 export interface ContextRequest {

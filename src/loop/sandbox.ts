@@ -1,6 +1,5 @@
-import { existsSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Experiment } from '../config/experiment.js';
@@ -13,6 +12,16 @@ import { makeWritable } from '../git/worktree-home.js';
 import { type Mount, type SandboxPlan, sandboxProblem } from '../process/sandbox.js';
 import type { RunContext } from './context.js';
 import { modelAdapters } from './model-roles.js';
+import {
+  existingPlace,
+  foldersAbove,
+  homeFolder,
+  isInside,
+  outermost,
+  readOnly,
+  realPlace,
+  writable,
+} from './sandbox-paths.js';
 import { AGENT_PLACES, SECRETS, SERVICES, SHOWN_SERVICES, TEMPORARY } from './sandbox-places.js';
 import type { StateFolder } from './state-folder.js';
 
@@ -186,10 +195,6 @@ function hiddenPlaces({ sandbox }: ExperimentSettings, named: readonly string[])
   return [...new Set([...asked.flatMap(existingPlace), ...agents])].filter((path) => !named.includes(path));
 }
 
-function outermost(paths: readonly string[]): readonly string[] {
-  return paths.filter((path) => !paths.some((other) => other !== path && isInside(other, path)));
-}
-
 function hiding(path: string, { temporary, nothing }: OwnFolders): Mount {
   if (TEMPORARY.flatMap(existingPlace).includes(path)) return { kind: 'writable', path, source: temporary };
   return statSync(path).isDirectory() ? { kind: 'empty', path } : { kind: 'read_only', path, source: nothing };
@@ -220,15 +225,6 @@ async function submodulesOf(repository: Repository): Promise<readonly string[]> 
   const tracked = await repository.trackedPaths((await repository.head()).commit, []);
   const folders = tracked.filter(({ mode }) => mode === SUBMODULE_MODE).map(({ path }) => join(repository.root, path));
   return folders.map((folder) => (existsSync(join(folder, '.git')) ? join(folder, '.git') : folder));
-}
-
-/** Made places of their own, outermost first: a folder that holds no more than one could be moved away with it. */
-function foldersAbove(top: string, paths: readonly string[]): readonly string[] {
-  const above = new Set<string>();
-  for (const path of paths.filter((each) => isInside(top, each))) {
-    for (let folder = dirname(path); folder !== top; folder = dirname(folder)) above.add(folder);
-  }
-  return [...above].sort((a, b) => a.length - b.length);
 }
 
 /** The git folder without what other experiments, and this one, have on record; `shown` is seen all the same. */
@@ -267,36 +263,6 @@ async function worktreeGit({ workspace, repository }: Place, own: OwnFolders): P
 
 function temporaryVariables(): Readonly<Record<string, string>> {
   return { TMPDIR: '/tmp', TMP: '/tmp', TEMP: '/tmp' };
-}
-
-function readOnly(path: string): Mount {
-  return { kind: 'read_only', path };
-}
-
-function writable(path: string): Mount {
-  return { kind: 'writable', path };
-}
-
-function existingPlace(path: string): readonly string[] {
-  const real = realPlace(path);
-  return real === null ? [] : [real];
-}
-
-/** `~/` and symlinks resolved; null when it does not exist. */
-function realPlace(path: string): string | null {
-  try {
-    return realpathSync(path.startsWith('~/') ? join(homeFolder(), path.slice(2)) : resolve(path));
-  } catch {
-    return null; // absent, or behind a folder that this user may not enter: then nobody inside may either
-  }
-}
-
-function homeFolder(): string {
-  return process.env['HOME'] || homedir();
-}
-
-function isInside(folder: string, path: string): boolean {
-  return path === folder || folder === '/' || path.startsWith(`${folder}/`);
 }
 
 function onOff(value: boolean): string {

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
-import { removePipes } from '../../src/loop/swept-workspace.js';
+import { removePipes } from '../../src/git/swept-workspace.js';
 import { rewrites, scores, TestExperiment } from '../helpers/experiments.js';
 import { temporaryFolder, temporaryRepository } from '../helpers/git.js';
 import { present } from '../helpers/process.js';

@@ -1,9 +1,9 @@
 /** Reads what is judged. A file in the workspace is a candidate's: no link leads a model to the operator's other files. */
-import { constants } from 'node:fs';
-import { open, realpath } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { isAbsolute, join, relative, resolve } from 'node:path';
 import { errnoOf, errorMessage } from '../../core/errors.js';
 import { oneLine } from '../../core/text.js';
+import { readPlainFile } from '../../process/plain-file.js';
 import type { EvaluatorIo } from '../types.js';
 
 /** About 30,000 tokens. */
@@ -46,17 +46,9 @@ async function readBytes(path: string, cwd: string): Promise<Buffer> {
     if (isInside(cwd, full) && !isInside(await realpath(cwd), await realpath(full))) {
       throw new Unreadable(`${oneLine(path)} is a link that leads out of the folder`);
     }
-    // Without O_NONBLOCK a named pipe would hold us for ever.
-    const handle = await open(full, constants.O_RDONLY | constants.O_NONBLOCK);
-    try {
-      if (!(await handle.stat()).isFile()) throw new Unreadable(`${oneLine(path)} is not a file`);
-      const chunks: Buffer[] = [];
-      const stream = handle.createReadStream({ end: MAX_BYTES - 1, autoClose: false });
-      for await (const chunk of stream) chunks.push(chunk as Buffer);
-      return Buffer.concat(chunks);
-    } finally {
-      await handle.close();
-    }
+    const bytes = readPlainFile(full, { maxBytes: MAX_BYTES });
+    if (bytes === null) throw new Unreadable(`${oneLine(path)} is not a file`);
+    return bytes;
   } catch (error) {
     if (error instanceof Unreadable || errnoOf(error) === undefined) throw error;
     const why = errnoOf(error) === 'ENOENT' ? 'does not exist' : `cannot be read: ${errorMessage(error)}`;

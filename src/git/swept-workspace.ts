@@ -4,7 +4,7 @@
  */
 import { chmodSync, type Dirent, readdirSync, unlinkSync } from 'node:fs';
 import { errnoOf } from '../core/errors.js';
-import type { Scope, StagedProposal, Workspace } from '../git/types.js';
+import type { Scope, StagedProposal, Workspace } from './types.js';
 
 export class SweptWorkspace implements Workspace {
   readonly kind;
