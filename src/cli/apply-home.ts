@@ -1,11 +1,10 @@
 import { AppError } from '../core/errors.js';
 import { formatExperimentName } from '../core/names.js';
-import { oneLine } from '../core/text.js';
+import { oneLine, quoted } from '../core/text.js';
 import { courseOf, type KeptChanges, renderKeptChanges, squashSubject } from '../dashboard/homecoming.js';
 import { UNVERIFIED } from '../dashboard/proof.js';
 import { readExperiment } from '../dashboard/read-view.js';
 import { fastForward, squash } from '../git/combine.js';
-import { quoted } from '../git/failure.js';
 import { type Homecoming, homecoming } from '../git/homecoming.js';
 import { ExperimentRefs } from '../git/refs.js';
 import type { Head } from '../git/repository.js';

@@ -10,10 +10,9 @@ import { AppError } from '../core/errors.js';
 import type { Direction } from '../core/metric.js';
 import { parseExperimentName } from '../core/names.js';
 import { suggest } from '../core/suggest.js';
-import { oneLine } from '../core/text.js';
+import { oneLine, quoted } from '../core/text.js';
 import { BUILT_IN_EVALUATORS } from '../evaluators/index.js';
 import type { BuiltInEvaluator } from '../evaluators/types.js';
-import { quoted } from '../git/failure.js';
 import { AGENT_PRESETS, type AgentPreset } from './detect/surroundings.js';
 
 export interface InitFlags {

@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import type { DiscoveryPlace } from '../config/discovery.js';
 import { AppError, EXIT_CODES } from '../core/errors.js';
 import { formatExperimentName, parseExperimentName } from '../core/names.js';
+import { startRepositoryHint } from '../git/failure.js';
 import type { Repository } from '../git/repository.js';
 import type { InitFlags } from './init-flags.js';
 import type { Plan } from './init-plan.js';
@@ -81,7 +82,7 @@ async function createExperiment(flags: InitFlags, typed: Typed): Promise<number>
 function noRepository({ path }: InitFlags): AppError {
   const folder = resolve(path ?? '.');
   return new AppError('repository', `${folder} is not inside a git repository: nothing could be undone`, {
-    hint: `cd '${folder.replaceAll("'", "'\\''")}' && git init && git add -A && git commit -m start`,
+    hint: startRepositoryHint(folder),
   });
 }
 

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Experiment } from '../config/experiment.js';
 import { EXIT_CODES } from '../core/errors.js';
+import { quoted } from '../core/text.js';
 import { readExperiment } from '../dashboard/read-view.js';
 import { renderStatus, type StatusReport } from '../dashboard/status.js';
-import { quoted } from '../git/failure.js';
 import { type IncumbentStanding, incumbentStanding } from '../git/incumbent-standing.js';
 import { ExperimentRefs } from '../git/refs.js';
 import type { Repository } from '../git/repository.js';

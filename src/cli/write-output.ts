@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { lstatSync, renameSync, rmSync, type Stats, writeFileSync } from 'node:fs';
 import { extname, resolve } from 'node:path';
 import { AppError, errnoOf, errorMessage } from '../core/errors.js';
+import { quoted } from '../core/text.js';
 import type { Format } from '../dashboard/formats.js';
-import { quoted } from '../git/failure.js';
 
 /** A document as a file: all of it or nothing, never through a symbolic link and never over what is no file. */
 const FORMATS: Readonly<Record<string, Format>> = {

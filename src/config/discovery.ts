@@ -2,11 +2,13 @@
  * Finds experiments: in the repository's `.autoresearch` (project scope) and in `~/.autoresearch` (user scope). A broken
  * experiment is listed with its error and never hides the others.
  */
+
 import { readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { AppError, errorMessage } from '../core/errors.js';
 import { type ExperimentName, formatExperimentName, parseExperimentName } from '../core/names.js';
 import { suggest } from '../core/suggest.js';
+import { quoted } from '../core/text.js';
 import { CONFIG_FILE, type Experiment, type ExperimentScope, loadExperiment } from './experiment.js';
 import { canonical, entryExists, isFolder } from './paths.js';
 
@@ -145,7 +147,7 @@ function childrenOf(folder: string): string[] | AppError {
       .filter((name) => !name.startsWith('.'))
       .sort();
   } catch (error) {
-    const hint = `look at its rights: ls -ld '${folder}'`;
+    const hint = `look at its rights: ls -ld ${quoted(folder)}`;
     return new AppError('config', `${folder} cannot be read: ${errorMessage(error)}`, { hint, cause: error });
   }
 }

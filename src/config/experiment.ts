@@ -2,9 +2,11 @@
  * One experiment as it lies on disk: its folder, its files and its settings. Reading it changes nothing, and whatever
  * is wrong with the file is an error that a person can act on.
  */
+
 import { isAbsolute, join, resolve } from 'node:path';
 import { AppError, errnoOf, errorMessage } from '../core/errors.js';
 import { type ExperimentName, formatExperimentName } from '../core/names.js';
+import { quoted } from '../core/text.js';
 import { readPlainFile } from '../process/plain-file.js';
 import { configError } from './config-error.js';
 import { isFolder } from './paths.js';
@@ -70,7 +72,7 @@ function expandHome(path: string, home: string | null): string {
 }
 
 function readConfigFile(path: string, name: ExperimentName): Buffer {
-  const look = (flag: string) => ({ hint: `look at what it is: ls ${flag} '${path}'` });
+  const look = (flag: string) => ({ hint: `look at what it is: ls ${flag} ${quoted(path)}` });
   let bytes: Buffer | null;
   try {
     bytes = readPlainFile(path, { maxBytes: LARGEST_CONFIG_BYTES + 1 });
@@ -95,17 +97,17 @@ function unreadable(path: string, name: ExperimentName, cause: unknown): AppErro
     case 'EACCES':
     case 'EPERM':
       return new AppError('config', `${path} cannot be read: permission denied`, {
-        hint: `make it readable: chmod u+r '${path}'`,
+        hint: `make it readable: chmod u+r ${quoted(path)}`,
         cause,
       });
     case 'ELOOP':
       return new AppError('config', `${path} is a symbolic link that leads back to itself`, {
-        hint: `remove the link: rm '${path}'`,
+        hint: `remove the link: rm ${quoted(path)}`,
         cause,
       });
     default:
       return new AppError('config', `${path} cannot be read: ${errorMessage(cause)}`, {
-        hint: `look at the file: ls -l '${path}'`,
+        hint: `look at the file: ls -l ${quoted(path)}`,
         cause,
       });
   }

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { AppError, errnoOf, errorMessage } from '../core/errors.js';
 import type { Direction } from '../core/metric.js';
 import { type ExperimentName, formatExperimentName } from '../core/names.js';
-import { oneLine, plainLines } from '../core/text.js';
+import { oneLine, plainLines, quoted } from '../core/text.js';
 import { CONFIG_FILE, PROGRAM_FILE } from './experiment.js';
 import { quoteIniValue } from './ini-value.js';
 import { entryExists } from './paths.js';
@@ -105,7 +105,7 @@ export function createExperimentFiles(experiment: NewExperiment): CreatedFiles {
     write(configPath, experiment.configText);
   } catch (error) {
     throw new AppError('config', `${formatExperimentName(name)} cannot be created: ${errorMessage(error)}`, {
-      hint: `look at what is in the way: ls -ld '${autoresearchFolder}' '${folder}'`,
+      hint: `look at what is in the way: ls -ld ${quoted(autoresearchFolder)} ${quoted(folder)}`,
       cause: error,
     });
   }

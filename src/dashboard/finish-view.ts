@@ -1,7 +1,6 @@
 /** What a finished branch is, or would be, and the commands to go on with. */
 import type { Json } from '../core/json.js';
-import { oneLine } from '../core/text.js';
-import { quoted } from '../git/failure.js';
+import { oneLine, quoted } from '../core/text.js';
 import type { Finished } from '../loop/finish.js';
 import { comparedWords, proofLine } from '../loop/finish-message.js';
 import type { FinishPlan } from '../loop/finish-plan.js';

@@ -3,9 +3,10 @@
  * it, and the target's working files, have above the incumbent is the candidate. Nothing is ever reset or cleaned here:
  * files change only where the runner put them, HEAD moves only by compare-and-swap.
  */
+
 import { join } from 'node:path';
 import { AppError } from '../core/errors.js';
-import { quoted } from './failure.js';
+import { quoted } from '../core/text.js';
 import { decodePath, parseStatus, records } from './parse.js';
 import type { ExperimentRefs } from './refs.js';
 import { type Head, PATCH_FLAGS, type Repository } from './repository.js';

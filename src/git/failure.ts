@@ -2,7 +2,7 @@
  * Turns a failed git command into words a person can act on: what failed, what git said, and what to type next.
  */
 import { AppError } from '../core/errors.js';
-import { oneLine } from '../core/text.js';
+import { oneLine, quoted } from '../core/text.js';
 
 export interface FailedGit {
   readonly args: readonly string[];
@@ -67,9 +67,4 @@ function cure(failed: FailedGit, command: string): string {
 
 export function startRepositoryHint(directory: string): string {
   return `cd ${quoted(directory)} && git init && git add -A && git commit -m start`;
-}
-
-/** A path as one shell word. */
-export function quoted(path: string): string {
-  return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }

@@ -1,5 +1,5 @@
 import { AppError } from '../core/errors.js';
-import { quoted } from './failure.js';
+import { quoted } from '../core/text.js';
 import type { Repository } from './repository.js';
 import { withTemporaryIndex } from './staging.js';
 

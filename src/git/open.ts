@@ -1,11 +1,13 @@
 /**
  * Opens the repository around a folder, or says what is wrong with it and how to mend that. Reads only.
  */
+
 import { createHash } from 'node:crypto';
 import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { AppError, errnoOf } from '../core/errors.js';
-import { quoted, startRepositoryHint } from './failure.js';
+import { quoted } from '../core/text.js';
+import { startRepositoryHint } from './failure.js';
 import { Git } from './git.js';
 import { ownWorktreeAt } from './own-worktree.js';
 import { Repository } from './repository.js';

@@ -2,11 +2,12 @@
  * The refs of one experiment. `incumbent` is the truth; the branch follows it for people. Every move names the value it
  * expects to find (compare-and-swap), and a branch that somebody has checked out is never moved under them.
  */
+
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '../core/errors.js';
 import type { ExperimentName } from '../core/names.js';
-import { quoted } from './failure.js';
+import { quoted } from '../core/text.js';
 import { namesIn, textOf, unlessAbsent } from './files.js';
 import { PackedRefs } from './packed-refs.js';
 import type { Repository } from './repository.js';

@@ -5,9 +5,8 @@
 import { createHash } from 'node:crypto';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { errnoOf } from '../core/errors.js';
-import { oneLine } from '../core/text.js';
+import { oneLine, quoted } from '../core/text.js';
 import { readPlainFile } from '../process/plain-file.js';
-import { quoted } from './failure.js';
 import { records } from './parse.js';
 import type { Repository } from './repository.js';
 import { entriesOf, stampOf } from './stamps.js';

@@ -6,10 +6,11 @@
  * move; in a checkout also the line that is checked out there, where people amend. A stash is lost only when its commit
  * left the stash's reflog. Own refs are put back. Nothing else is ever changed. Without a change no git is started.
  */
+
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { quoted } from './failure.js';
+import { quoted } from '../core/text.js';
 import { textOf, unlessAbsent } from './files.js';
 import { linkedGitDir } from './own-worktree.js';
 import type { ExperimentRefs } from './refs.js';

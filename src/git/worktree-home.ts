@@ -2,13 +2,14 @@
  * Where the worktree of an experiment lives, and making it whole: created, half made by a killed run, or deleted by the
  * operator. Removes a folder only when it can prove that it is ours.
  */
+
 import { realpathSync } from 'node:fs';
 import { chmod, lstat, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { AppError, errnoOf } from '../core/errors.js';
 import type { ExperimentName } from '../core/names.js';
-import { quoted } from './failure.js';
+import { quoted } from '../core/text.js';
 import { type FileKind, kindOf, namesIn, syncFile, textOf } from './files.js';
 import type { Git } from './git.js';
 import { linkedGitDir, MARKER_FILE } from './own-worktree.js';

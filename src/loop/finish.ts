@@ -1,7 +1,7 @@
 import { AppError } from '../core/errors.js';
+import { quoted } from '../core/text.js';
 import { effectOf } from '../gate/payoff.js';
 import { verificationStatistics } from '../gate/verification.js';
-import { quoted } from '../git/failure.js';
 import { branchTip, createBranch, refuseBranchName, writeCommits } from '../git/new-branch.js';
 import type { Repository } from '../git/repository.js';
 import type { TrialRow } from '../store/rows.js';

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { destination, pino } from 'pino';
 import { errorMessage } from '../core/errors.js';
 import type { EventSink } from '../core/events.js';
+import { quoted } from '../core/text.js';
 
 /** What a runner leaves in the state folder for others to see: its program, its heartbeat, its log. */
 const HEARTBEAT_MS = 2_000;
@@ -15,8 +16,8 @@ export function installOwnProgram(folder: string): void {
   if (!existsSync(cli)) return;
   mkdirSync(folder, { recursive: true });
   const path = join(folder, 'autoresearch');
-  const quoted = [process.execPath, cli].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
-  writeFileSync(`${path}.new`, `#!/bin/sh\nexec ${quoted} "$@"\n`, { mode: 0o755 });
+  const command = [process.execPath, cli].map(quoted).join(' ');
+  writeFileSync(`${path}.new`, `#!/bin/sh\nexec ${command} "$@"\n`, { mode: 0o755 });
   renameSync(`${path}.new`, path);
 }
 

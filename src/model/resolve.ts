@@ -6,7 +6,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { AppError, errorMessage } from '../core/errors.js';
 import type { Json } from '../core/json.js';
-import { oneLine } from '../core/text.js';
+import { oneLine, quoted } from '../core/text.js';
 import { commandAdapter } from './adapters/command.js';
 import { ADAPTERS } from './adapters/index.js';
 import type { Adapter } from './adapters/types.js';
@@ -118,7 +118,7 @@ function program(adapter: Adapter, settings: RoleSettings, place: RolePlace): Mo
 
 /** Programs that answer are started in an empty folder; the operator's own command finds its files as `evaluate_cmd` does. */
 function commandIn(cwd: string, command: string, name: string): Adapter {
-  const adapter = commandAdapter(`cd '${cwd.replaceAll("'", "'\\''")}' || exit 126\n${command}`);
+  const adapter = commandAdapter(`cd ${quoted(cwd)} || exit 126\n${command}`);
   return {
     ...adapter,
     name: `${name} command`,

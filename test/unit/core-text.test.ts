@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { AppError, EXIT_CODES, errnoOf, errorMessage } from '../../src/core/errors.js';
 import { formatExperimentName, parseExperimentName } from '../../src/core/names.js';
 import { OUTCOME_RULES, OUTCOMES } from '../../src/core/outcome.js';
-import { cut, oneLine, plainLines, stripAnsi } from '../../src/core/text.js';
+import { cut, oneLine, plainLines, quoted, stripAnsi } from '../../src/core/text.js';
 
 /** What could move a cursor, hide text or turn its direction. */
 const DANGEROUS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff]/;
@@ -161,5 +161,16 @@ describe('the table of outcomes', () => {
 
   it('is complete', () => {
     expect(Object.keys(OUTCOME_RULES).sort()).toEqual([...OUTCOMES].sort());
+  });
+});
+
+describe('a word of a shell', () => {
+  it.each([
+    ['/srv/shop-1/a.cfg', '/srv/shop-1/a.cfg'],
+    ["my repo's", "'my repo'\\''s'"],
+    ['$HOME `id` "x"', `'$HOME \`id\` "x"'`],
+    ['', "''"],
+  ])('%s is written so that it is read back', (word, expected) => {
+    expect(quoted(word)).toBe(expected);
   });
 });

@@ -2,10 +2,11 @@
  * What a clean worktree would lack: installed packages that git does not track. Proposes to borrow them from the
  * operator's checkout, or, where that would lead the worktree back to the operator's own code, to install anew.
  */
+
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { AppError } from '../../core/errors.js';
-import { quoted } from '../../git/failure.js';
+import { quoted } from '../../core/text.js';
 import { checkLinks } from '../../git/links.js';
 import type { Repository } from '../../git/repository.js';
 

@@ -1,8 +1,9 @@
 /** What `init` finds out about a repository before it asks or writes anything. Reads only. */
+
 import { realpathSync } from 'node:fs';
 import { basename, join, relative, sep } from 'node:path';
 import { AppError } from '../../core/errors.js';
-import { quoted } from '../../git/failure.js';
+import { quoted } from '../../core/text.js';
 import type { Repository } from '../../git/repository.js';
 import { findProgram } from '../../process/shell.js';
 import { readMarkedFiles } from '../../propose/search/files.js';
